@@ -1,0 +1,57 @@
+"""Our own settings. Temporal's are read by `temporalio.envconfig`, OpenTelemetry's by its SDK."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.errors import InputError
+
+TASK_QUEUE = "promotions"
+"""The task queue of the promotion workflows; agents have `agent.<id>` each."""
+
+
+class Settings(BaseSettings):
+    """Settings from environment variables that start with `PROMOTE_`.
+
+    Attributes:
+        home: PROMOTE_HOME, the directory of all local state; made on first use.
+        database_url: PROMOTE_DATABASE_URL, an SQLAlchemy URL; SQLite in `home` by default.
+        signing_key: PROMOTE_SIGNING_KEY, a PEM file with the private key that signs evidence; made
+            in `home` on first use by default.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PROMOTE_", env_ignore_empty=True, frozen=True)
+
+    home: Path = Field(default=Path(".promote"))
+    database_url: str = ""
+    signing_key: Path | None = None
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database's URL, with the default filled in."""
+        if self.database_url:
+            return self.database_url
+        return f"sqlite:///{self.home.absolute() / 'promote.db'}"
+
+    @property
+    def effective_signing_key(self) -> Path:
+        """The signing key's path, with the default filled in."""
+        return self.signing_key or self.home.absolute() / "keys" / "signing.pem"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        InputError: a variable has a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = "PROMOTE_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InputError(field, first["msg"], f"was {os.environ.get(field, '')!r}") from error

@@ -1,0 +1,1 @@
+"""Gates: whether a release may go. One file a gate, one Protocol, one registry."""

@@ -1,0 +1,1 @@
+"""Typed, immutable values of the domain. Imports nothing else of this project."""

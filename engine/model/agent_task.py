@@ -1,0 +1,93 @@
+"""What an agent is asked to do, and what it reports."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import Field
+
+from engine.model.base import Digest, Duration, Name, Timestamp, Value
+from engine.model.environment import Target
+from engine.model.failure import Failure
+from engine.model.release import Component
+
+
+class TaskType(StrEnum):
+    """The kinds of work that an agent does on a target."""
+
+    PULL = "pull"
+    DEPLOY = "deploy"
+    HEALTH_CHECK = "health_check"
+
+
+class AgentTask(Value):
+    """One kind of work on one target for one component. Its id is derived, so it is stable."""
+
+    id: UUID
+    type: TaskType
+    job_id: UUID
+    promotion_id: UUID
+    tenant_id: UUID
+    release: str = Field(description="name@version")
+    component: Component
+    target: Target
+    timeout: Duration
+
+
+class RunningVersion(Value):
+    """What a target runs."""
+
+    release: str
+    component: Name
+    digest: Digest
+
+
+class TaskReport(Value):
+    """What the agent says about a task that it carried out.
+
+    Attributes:
+        started_at, ended_at: the agent's clock, of the attempt that succeeded.
+        attempt: 1 for the first.
+        changed: False when the target was already as wanted.
+        before, after: what the target ran before and after the task; None when nothing.
+    """
+
+    task_id: UUID
+    started_at: Timestamp
+    ended_at: Timestamp
+    attempt: int = Field(ge=1)
+    changed: bool
+    before: RunningVersion | None = None
+    after: RunningVersion | None = None
+    detail: str = ""
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands."""
+
+    ASSIGNED = "assigned"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class TaskResult(Value):
+    """The end of a task as the deployment saw it."""
+
+    task_id: UUID
+    type: TaskType
+    target: Name
+    target_id: UUID
+    agent: Name
+    agent_id: UUID
+    component: Name
+    status: TaskStatus
+    attempt: int = 1
+    changed: bool = False
+    before: RunningVersion | None = None
+    after: RunningVersion | None = None
+    failure: Failure | None = None
+    started_at: Timestamp
+    ended_at: Timestamp
