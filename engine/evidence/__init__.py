@@ -1,0 +1,1 @@
+"""Evidence: signed statements about promotions, and their verification."""

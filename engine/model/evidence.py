@@ -35,6 +35,7 @@ class GeneratedEvidence(Value):
     """What `evidence.generate` returns: the statement is stored under `id`."""
 
     id: UUID
+    promotion_id: UUID
     sha256: str
 
 

@@ -82,9 +82,14 @@ class PromotionSnapshot(Value):
     """What a request was resolved to, once, at its start.
 
     Everything that a promotion decides is decided over this and nothing that changes later.
+
+    Attributes:
+        workflow_id: of the `promotion.request` workflow; `promotion/<promotion_id>` unless a
+            foreign client chose another.
     """
 
     promotion_id: UUID
+    workflow_id: str
     tenant: str
     tenant_id: UUID
     release: Release
