@@ -1,0 +1,45 @@
+"""Exceptions as `Failure` values: the innermost cause, by the name its raiser gave it."""
+
+from __future__ import annotations
+
+import traceback
+
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
+from temporalio.exceptions import TimeoutError as TemporalTimeoutError
+
+from engine.model.failure import Failure
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """What really broke, below the wrappers that Temporal puts around it."""
+    while isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
+        error = error.cause
+    return error
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Describe an exception that a workflow caught or raised."""
+    cause = root_cause(error)
+    return Failure(type=_type(cause), message=_message(cause), stacktrace=_stacktrace(cause))
+
+
+def _type(error: BaseException) -> str:
+    if isinstance(error, ApplicationError) and error.type:
+        return error.type
+    return type(error).__name__
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, TemporalTimeoutError):
+        kind = error.type.name.lower().replace("_", " ") if error.type is not None else "some"
+        return f"{error.message} ({kind} timeout)"
+    if isinstance(error, FailureError):
+        return error.message
+    return str(error) or type(error).__name__
+
+
+def _stacktrace(error: BaseException) -> str:
+    # A failure that came over the wire keeps the trace of the process that raised it.
+    if isinstance(error, FailureError) and error.failure is not None:
+        return error.failure.stack_trace
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__, chain=False))

@@ -1,0 +1,74 @@
+"""Span names and attribute keys of the tracing specification."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PROMOTION_REQUEST: Final = "promotion.request"
+EVALUATE_GATES: Final = "promotion.evaluate_gates"
+WORKFLOW_EXECUTE: Final = "workflow.execute"
+DEPLOYMENT_EXECUTE: Final = "deployment.execute"
+ASSIGN_TASKS: Final = "deployment.assign_tasks"
+EVIDENCE_GENERATE: Final = "evidence.generate"
+EVIDENCE_SIGN: Final = "evidence.sign"
+
+
+def gate(gate_type: str) -> str:
+    """The span name of one gate's evaluation."""
+    return f"gate.{gate_type}"
+
+
+def step(node_type: str) -> str:
+    """The span name of one step of a template."""
+    return f"workflow.step.{node_type}"
+
+
+def agent_task(task_type: str) -> str:
+    """The span name of one task on an agent; also the activity type."""
+    return f"agent.task.{task_type}"
+
+
+TENANT_ID: Final = "tenant.id"
+USER_ID: Final = "user.id"
+RELEASE_ID: Final = "release.id"
+ENVIRONMENT_NAME: Final = "environment.name"
+ERROR: Final = "error"
+ERROR_TYPE: Final = "error.type"
+
+PROMOTION_ID: Final = "promotion.id"
+PROMOTION_STATUS: Final = "promotion.status"
+PROMOTION_GATES: Final = "promotion.gates"
+PROMOTION_DECISION: Final = "promotion.decision"
+
+GATE_TYPE: Final = "gate.type"
+GATE_NAME: Final = "gate.name"
+GATE_RESULT: Final = "gate.result"
+
+WORKFLOW_RUN_ID: Final = "workflow.run_id"
+WORKFLOW_TEMPLATE_NAME: Final = "workflow.template_name"
+WORKFLOW_TEMPLATE_VERSION: Final = "workflow.template_version"
+
+STEP_RUN_ID: Final = "step.run_id"
+STEP_NODE_ID: Final = "step.node_id"
+STEP_INPUTS: Final = "step.inputs"
+
+DEPLOYMENT_JOB_ID: Final = "deployment.job_id"
+DEPLOYMENT_STRATEGY: Final = "deployment.strategy"
+DEPLOYMENT_TARGET_COUNT: Final = "deployment.target_count"
+DEPLOYMENT_BATCH_SIZE: Final = "deployment.batch_size"
+
+TASK_ID: Final = "task.id"
+TASK_TYPE: Final = "task.type"
+TASK_ATTEMPT: Final = "task.attempt"
+TASK_STATUS: Final = "task.status"
+TASK_WAIT_SECONDS: Final = "task.wait_seconds"
+AGENT_ID: Final = "agent.id"
+AGENT_NAME: Final = "agent.name"
+TARGET_ID: Final = "target.id"
+TARGET_NAME: Final = "target.name"
+
+EVIDENCE_ID: Final = "evidence.id"
+EVIDENCE_SHA256: Final = "evidence.sha256"
+EVIDENCE_KEY_ID: Final = "evidence.key_id"
+
+BAGGAGE_KEYS: Final = (TENANT_ID, USER_ID, RELEASE_ID, ENVIRONMENT_NAME)

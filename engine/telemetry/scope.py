@@ -1,0 +1,200 @@
+"""The spans of one workflow run: opened and closed by workflow time, emitted when not replaying.
+
+Every time and attribute of a span is a function of the workflow's history. That is what gives a
+span the same id and content live, after a crash, and when it is rebuilt from the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from datetime import datetime
+
+from temporalio import workflow
+
+from engine.model.failure import Failure
+from engine.model.promotion import PromotionSnapshot
+from engine.model.verdict import AttributeValue
+from engine.telemetry import ids, names
+from engine.telemetry.propagation import TraceContext
+from engine.telemetry.record import SpanEvent, SpanKind, SpanRecord
+from engine.telemetry.sink import SpanSink
+
+
+class OpenSpan:
+    """A span whose work goes on."""
+
+    def __init__(
+        self,
+        name: str,
+        span_id: str,
+        parent_span_id: str | None,
+        started_at: datetime,
+        kind: SpanKind = SpanKind.INTERNAL,
+    ) -> None:
+        self.name = name
+        self.span_id = span_id
+        self.parent_span_id = parent_span_id
+        self.started_at = started_at
+        self.kind = kind
+        self.attributes: dict[str, AttributeValue] = {}
+        self.events: list[SpanEvent] = []
+        self.failure: Failure | None = None
+
+    def set(self, attributes: Mapping[str, AttributeValue]) -> None:
+        """Add attributes; later values win."""
+        self.attributes.update(attributes)
+
+    def fail(self, failure: Failure) -> None:
+        """Say that the operation failed."""
+        self.failure = failure
+
+
+_current_span: ContextVar[OpenSpan | None] = ContextVar("promotion_engine_span", default=None)
+
+
+class WorkflowScope:
+    """The spans of one workflow run.
+
+    Args:
+        sink: takes finished spans; None turns emitting off, ids and headers stay.
+        replayed: emit while replaying too; for reading a trace back out of a history.
+    """
+
+    def __init__(self, sink: SpanSink | None, *, replayed: bool = False) -> None:
+        self._sink = sink
+        self._replayed = replayed
+        self._open: dict[str, OpenSpan] = {}
+        self._common: dict[str, AttributeValue] = {}
+        self._trace_state = ""
+        self._baggage: dict[str, str] = {}
+        self.trace_id = ""
+        self.sampled = False
+        self.root: OpenSpan | None = None
+        self.caller: TraceContext | None = None
+
+    def begin(
+        self, name: str, identity: str, trace_id: str, parent: TraceContext | None, kind: SpanKind
+    ) -> OpenSpan:
+        """Open the workflow's own span, at the time at which the workflow was started."""
+        self.trace_id = trace_id
+        self.caller = parent
+        if parent is not None:
+            self._trace_state = parent.trace_state
+            self._baggage = dict(parent.baggage)
+            self.sampled = parent.sampled
+        self.root = OpenSpan(
+            name,
+            ids.span_id(trace_id, name, identity),
+            None if parent is None else parent.span_id,
+            workflow.info().workflow_start_time,
+            kind,
+        )
+        self._open[self.root.span_id] = self.root
+        return self.root
+
+    def bind(self, promotion: PromotionSnapshot, *, sampled: bool) -> None:
+        """Tell what the spans are about, and whether they are sampled."""
+        self.sampled = sampled
+        self._common = {
+            names.TENANT_ID: str(promotion.tenant_id),
+            names.USER_ID: str(promotion.user_id),
+            names.RELEASE_ID: str(promotion.release.id),
+            names.ENVIRONMENT_NAME: promotion.environment.name,
+        }
+        # What the engine knows wins over what a caller's baggage claims.
+        self._baggage.update({key: str(self._common[key]) for key in names.BAGGAGE_KEYS})
+
+    @property
+    def bound(self) -> bool:
+        """Whether `bind` was called: a request that was refused never became a promotion."""
+        return bool(self._common)
+
+    def open(self, name: str, identity: str) -> OpenSpan:
+        """Open a span below the current one."""
+        parent = _current_span.get() or self.root
+        span = OpenSpan(
+            name,
+            ids.span_id(self.trace_id, name, identity),
+            None if parent is None else parent.span_id,
+            workflow.now(),
+        )
+        self._open[span.span_id] = span
+        return span
+
+    def close(self, span: OpenSpan, *, at: datetime | None = None) -> None:
+        """Close a span and emit it, unless its end was emitted before this replay."""
+        del self._open[span.span_id]
+        if self._sink is None or not self.bound:
+            return
+        if self._replayed or (self.sampled and not workflow.unsafe.is_replaying()):
+            self._sink.emit(self.record(span, at or workflow.now()))
+
+    def record(self, span: OpenSpan, ended_at: datetime | None) -> SpanRecord:
+        """The span as data; with `ended_at` None, as it stands now."""
+        error: dict[str, AttributeValue] = {names.ERROR: span.failure is not None}
+        if span.failure is not None:
+            error[names.ERROR_TYPE] = span.failure.type
+        return SpanRecord(
+            trace_id=self.trace_id,
+            span_id=span.span_id,
+            parent_span_id=span.parent_span_id,
+            trace_state=self._trace_state,
+            name=span.name,
+            kind=span.kind,
+            started_at=span.started_at,
+            ended_at=None if ended_at is None else max(ended_at, span.started_at),
+            attributes={**self._common, **span.attributes, **error},
+            events=tuple(span.events),
+            failure=span.failure,
+        )
+
+    def open_records(self) -> list[SpanRecord]:
+        """The spans whose work still goes on."""
+        return [self.record(span, None) for span in self._open.values()] if self.bound else []
+
+    def context(self, span: OpenSpan | None = None) -> TraceContext | None:
+        """The context to hand on, with `span` or the current one as the parent."""
+        parent = span or _current_span.get() or self.root
+        if parent is None:
+            return None
+        return TraceContext(
+            trace_id=self.trace_id,
+            span_id=parent.span_id,
+            sampled=self.sampled,
+            trace_state=self._trace_state,
+            baggage=self._baggage,
+        )
+
+    @contextmanager
+    def span(
+        self, name: str, identity: str, attributes: Mapping[str, AttributeValue]
+    ) -> Iterator[OpenSpan]:
+        """A span around a piece of workflow code, current within it."""
+        span = self.open(name, identity)
+        span.set(attributes)
+        token = _current_span.set(span)
+        try:
+            yield span
+        except GeneratorExit:
+            # The workflow is dropped with its work not ended, outside of any activation.
+            raise
+        except BaseException:
+            self._leave(span, token)
+            raise
+        else:
+            self._leave(span, token)
+
+    def _leave(self, span: OpenSpan, token: Token[OpenSpan | None]) -> None:
+        _current_span.reset(token)
+        if not is_evicting():
+            self.close(span)
+
+
+def is_evicting() -> bool:
+    """Whether the workflow is being dropped from a worker's cache, its work not ended.
+
+    Only an eviction runs workflow code without a time: its activation carries no timestamp.
+    """
+    return workflow.time() == 0.0
