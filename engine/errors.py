@@ -107,5 +107,9 @@ class HealthCheckError(DriverError):
     """The target did not become healthy in the time given."""
 
 
+class ProcessTreeError(PromotionEngineError):
+    """A process of the embedded system could not be started, or did not stay up."""
+
+
 class EvidenceError(PromotionEngineError):
     """Evidence could not be made, or does not verify."""

@@ -1,0 +1,1 @@
+"""Workflows: orchestration only. Deterministic; what touches the world is an activity."""

@@ -1,0 +1,83 @@
+"""Arguments and results of activities that are no values of the domain."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from engine.model.approval import Vote
+from engine.model.base import Timestamp, Value
+from engine.model.deployment import DeploymentResult
+from engine.model.execution import StepResult, StepStatus
+from engine.model.failure import Failure
+from engine.model.promotion import PromotionRequest, PromotionSnapshot, PromotionStatus
+from engine.model.verdict import Decision, GateResult
+from engine.telemetry.propagation import TraceContext
+
+
+class ResolveInput(Value):
+    """What `promotion.resolve` takes: the request, and who carries it out."""
+
+    request: PromotionRequest
+    promotion_id: UUID
+    workflow_id: str
+    run_id: str
+    requested_at: Timestamp
+    trace_id: str
+    caller: TraceContext | None = None
+
+
+class Resolution(Value):
+    """What a request was resolved to, and whether its trace is sampled."""
+
+    promotion: PromotionSnapshot
+    sampled: bool
+
+
+class StatusRecord(Value):
+    """A promotion's status as of a moment."""
+
+    promotion_id: UUID
+    status: PromotionStatus
+    decision: Decision | None = None
+    failure: Failure | None = None
+    at: Timestamp
+
+
+class GateRecord(Value):
+    """The end of one gate of a promotion."""
+
+    promotion_id: UUID
+    result: GateResult
+
+
+class VoteRecord(Value):
+    """One vote on a promotion."""
+
+    promotion_id: UUID
+    vote: Vote
+
+
+class RunRecord(Value):
+    """The run of a promotion's template; `ended_at` is None while it goes on."""
+
+    promotion_id: UUID
+    run_id: UUID
+    template: str
+    template_version: str
+    status: StepStatus
+    started_at: Timestamp
+    ended_at: Timestamp | None = None
+
+
+class StepRecord(Value):
+    """The end of one step of a promotion."""
+
+    promotion_id: UUID
+    result: StepResult
+
+
+class JobRecord(Value):
+    """The end of a promotion's deployment job with all its tasks."""
+
+    promotion_id: UUID
+    result: DeploymentResult

@@ -1,0 +1,95 @@
+"""Activities about the promotion itself: resolve the request, record what becomes of it."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.contract import GateRecord, Resolution, ResolveInput, StatusRecord, VoteRecord
+from engine.errors import InputError
+from engine.gates.registry import check as check_gate
+from engine.model import identity
+from engine.model.environment import EnvironmentDefinition
+from engine.model.promotion import PromotionSnapshot
+from engine.model.release import Release
+from engine.store.store import Store
+from engine.telemetry.sampling import is_sampled
+
+
+class PromotionActivities:
+    """Activities over the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @activity.defn(name="promotion.resolve")
+    async def resolve(self, given: ResolveInput) -> Resolution:
+        """Look up the release and the environment, fix both for the promotion, and record it.
+
+        Raises:
+            NotFoundError: there is no such release, environment or tenant.
+            InputError: the two do not fit together.
+        """
+        request = given.request
+        definition = await self._store.environments.get(request.tenant, request.environment)
+        release = await self._store.releases.get(request.tenant, request.release)
+        _check_fit(definition, release)
+        environment = definition.environment
+        snapshot = PromotionSnapshot(
+            promotion_id=given.promotion_id,
+            workflow_id=given.workflow_id,
+            tenant=definition.tenant,
+            tenant_id=environment.tenant_id,
+            release=release,
+            environment=environment,
+            target_count=len(definition.targets),
+            requested_by=request.requested_by,
+            user_id=identity.user_id(environment.tenant_id, request.requested_by),
+            reason=request.reason,
+            requested_at=given.requested_at,
+        )
+        await self._store.promotions.open(snapshot, given.workflow_id, given.run_id, given.trace_id)
+        sampled = is_sampled(given.trace_id, given.caller, environment.sampling)
+        return Resolution(promotion=snapshot, sampled=sampled)
+
+    @activity.defn(name="promotion.record_status")
+    async def record_status(self, record: StatusRecord) -> None:
+        """Keep the promotion's status."""
+        await self._store.promotions.record_status(
+            record.promotion_id,
+            record.status,
+            record.decision,
+            at=record.at,
+            failure=record.failure,
+        )
+
+    @activity.defn(name="promotion.record_gate")
+    async def record_gate(self, record: GateRecord) -> None:
+        """Keep a gate's result."""
+        await self._store.promotions.record_gate(record.promotion_id, record.result)
+
+    @activity.defn(name="promotion.record_vote")
+    async def record_vote(self, record: VoteRecord) -> None:
+        """Keep a vote."""
+        await self._store.promotions.record_vote(record.promotion_id, record.vote)
+
+
+def _check_fit(definition: EnvironmentDefinition, release: Release) -> None:
+    for gate in definition.environment.gates:
+        # A plugin's gate that was installed when the environment was applied may be gone here.
+        check_gate(gate, definition.environment.groups)
+    components = {component.name for component in release.components}
+    for target in definition.targets:
+        if target.component is None and len(components) > 1:
+            raise InputError(
+                "release",
+                f"{release.ref} has {len(components)} components and target {target.name!r} of "
+                f"{definition.environment.name!r} does not say which one it runs",
+                "set `component:` on the target",
+            )
+        if target.component is not None and target.component not in components:
+            raise InputError(
+                "release",
+                f"{release.ref} has no component {target.component!r}, which target "
+                f"{target.name!r} of {definition.environment.name!r} runs",
+                f"it has {', '.join(sorted(components))}",
+            )

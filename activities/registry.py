@@ -1,0 +1,42 @@
+"""All activities of a worker, and all of an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from activities.agent_task import AgentTaskActivities
+from activities.deployment import DeploymentActivities
+from activities.evidence import EvidenceActivities
+from activities.execution import ExecutionActivities
+from activities.gate import GateActivities
+from activities.promotion import PromotionActivities
+from engine.store.store import Store
+
+
+def worker_activities(store: Store, signing_key: Path) -> Sequence[Callable[..., Any]]:
+    """What a worker carries out, bound to its store and key."""
+    promotion = PromotionActivities(store)
+    execution = ExecutionActivities(store)
+    deployment = DeploymentActivities(store)
+    evidence = EvidenceActivities(store, signing_key)
+    return [
+        promotion.resolve,
+        promotion.record_status,
+        promotion.record_gate,
+        promotion.record_vote,
+        GateActivities(store).evaluate,
+        execution.record_run,
+        execution.record_step,
+        deployment.assign_tasks,
+        deployment.record,
+        evidence.generate,
+        evidence.sign,
+    ]
+
+
+def agent_activities(agent: str, root: Path) -> Sequence[Callable[..., Any]]:
+    """What the agent called `agent` carries out below its directory `root`."""
+    tasks = AgentTaskActivities(agent, root)
+    return [tasks.pull, tasks.deploy, tasks.health_check]

@@ -1,0 +1,90 @@
+"""A promotion's trace, read back out of Temporal's own event histories.
+
+The histories are replayed by the very workflow code that made them, with the tracing interceptor
+told to emit what it would have emitted live. So a trace can be seen with no collector at all, while
+the promotion is in flight and after it has ended in whatever way, with the same ids, times and
+attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from temporalio.client import Client, WorkflowHistory
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Replayer
+
+from engine.errors import NotFoundError, PromotionEngineError, UnreachableError
+from engine.telemetry.interceptor import TracingInterceptor
+from engine.telemetry.record import SpanRecord
+from engine.telemetry.sink import CollectingSink
+from engine.temporal import DATA_CONVERTER
+from workflows.registry import WORKFLOWS, workflow_runner
+
+
+@dataclass(frozen=True)
+class _Execution:
+    workflow_id: str
+    run_id: str | None = None
+
+
+async def project(client: Client, workflow_id: str) -> list[SpanRecord]:
+    """The spans of a promotion and of its children, parents before their children by start.
+
+    Args:
+        workflow_id: of the `promotion.request` workflow.
+
+    Returns:
+        All spans, `ended_at` None where the work goes on; empty while the request is not resolved.
+
+    Raises:
+        NotFoundError: there is no such workflow.
+        UnreachableError: the server does not answer.
+        PromotionEngineError: the history was not made by this code's workflows.
+    """
+    spans: list[SpanRecord] = []
+    async for history in _histories(client, _Execution(workflow_id)):
+        spans += await project_history(history)
+    return sorted(spans, key=lambda span: (span.started_at, span.parent_span_id is not None))
+
+
+async def project_history(history: WorkflowHistory) -> list[SpanRecord]:
+    """The spans of one workflow's history.
+
+    Raises:
+        PromotionEngineError: the history was not made by this code's workflows.
+    """
+    sink = CollectingSink()
+    tracing = TracingInterceptor(sink, replayed=True)
+    replayer = Replayer(
+        workflows=WORKFLOWS,
+        data_converter=DATA_CONVERTER,
+        interceptors=[tracing],
+        workflow_runner=workflow_runner(),
+    )
+    replayed = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+    if replayed.replay_failure is not None:
+        raise PromotionEngineError(
+            f"the history of workflow {history.workflow_id!r} cannot be replayed by this version: "
+            f"{replayed.replay_failure}"
+        )
+    return sink.spans + [span for scope in tracing.scopes for span in scope.open_records()]
+
+
+async def _histories(client: Client, execution: _Execution) -> AsyncIterator[WorkflowHistory]:
+    handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
+    try:
+        history = await handle.fetch_history()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotFoundError(
+                "promotion", f"there is no workflow {execution.workflow_id!r}", "see: promote list"
+            ) from error
+        raise UnreachableError(f"the Temporal server does not answer: {error}") from error
+    yield history
+    for event in history.events:
+        if event.HasField("child_workflow_execution_started_event_attributes"):
+            child = event.child_workflow_execution_started_event_attributes.workflow_execution
+            async for grandchild in _histories(client, _Execution(child.workflow_id, child.run_id)):
+                yield grandchild

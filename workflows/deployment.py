@@ -1,0 +1,179 @@
+"""`deployment.execute`: one strategy over the targets of an environment."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.contract import JobRecord
+    from activities.deployment import DeploymentActivities
+    from engine.model import identity
+    from engine.model.agent_task import AgentTask, TaskReport, TaskResult, TaskStatus
+    from engine.model.deployment import (
+        Assignment,
+        DeploymentProgress,
+        DeploymentRequest,
+        DeploymentResult,
+        JobStatus,
+        TargetPlan,
+    )
+    from engine.model.failure import Failure
+    from engine.telemetry import names, spans
+    from engine.telemetry.failures import failure_of
+    from workflows.options import ON_AGENT, SHORT
+    from workflows.signals import tell_promotion
+
+
+@workflow.defn(name="deployment.execute")
+class DeploymentWorkflow:
+    """Deploys a release to all targets, batch after batch; a batch that fails is the last one."""
+
+    def __init__(self) -> None:
+        self._tasks: list[TaskResult] = []
+        self._targets_done = 0
+
+    @workflow.run
+    async def run(self, request: DeploymentRequest) -> DeploymentResult:
+        """Carry out the deployment.
+
+        Returns:
+            The result; with status `cancelled` when the promotion was cancelled on the way.
+
+        Raises:
+            ApplicationError: it failed; the first detail is the `DeploymentResult`.
+        """
+        started_at = workflow.info().workflow_start_time
+        assignment: Assignment | None = None
+        status, failure = JobStatus.SUCCEEDED, None
+        try:
+            assignment = await workflow.execute_local_activity_method(
+                DeploymentActivities.assign_tasks,
+                args=[request, workflow.now()],
+                summary="assign the tasks",
+                **SHORT,
+            )
+            for number, batch in enumerate(assignment.batches, start=1):
+                failure = await self._batch(request, assignment, number, batch)
+                if failure is not None:
+                    status = JobStatus.FAILED
+                    break
+        except (ActivityError, asyncio.CancelledError) as error:
+            if isinstance(error, ActivityError) and not is_cancelled_exception(error):
+                status, failure = JobStatus.FAILED, failure_of(error)
+            else:
+                status = JobStatus.CANCELLED
+        return await self._conclude(request, assignment, started_at, status, failure)
+
+    async def _conclude(
+        self,
+        request: DeploymentRequest,
+        assignment: Assignment | None,
+        started_at: datetime,
+        status: JobStatus,
+        failure: Failure | None,
+    ) -> DeploymentResult:
+        promotion = request.promotion
+        result = DeploymentResult(
+            job_id=identity.job_id(promotion.promotion_id, request.node_id),
+            node_id=request.node_id,
+            strategy=request.strategy.type,
+            status=status,
+            target_count=promotion.target_count if assignment is None else assignment.target_count,
+            batch_size=0 if assignment is None else assignment.batch_size,
+            tasks=tuple(self._tasks),
+            failure=failure,
+            started_at=started_at,
+            ended_at=workflow.now(),
+        )
+        await workflow.execute_local_activity_method(
+            DeploymentActivities.record,
+            JobRecord(promotion_id=promotion.promotion_id, result=result),
+            summary=f"record: {status}",
+            **SHORT,
+        )
+        spans.conclude(
+            {
+                names.DEPLOYMENT_TARGET_COUNT: result.target_count,
+                names.DEPLOYMENT_BATCH_SIZE: result.batch_size,
+            },
+            failure,
+        )
+        if failure is not None:
+            raise ApplicationError(failure.message, result, type=failure.type, non_retryable=True)
+        return result
+
+    async def _batch(
+        self,
+        request: DeploymentRequest,
+        assignment: Assignment,
+        number: int,
+        batch: tuple[TargetPlan, ...],
+    ) -> Failure | None:
+        await tell_promotion(
+            request.promotion.workflow_id,
+            "deployment_progress",
+            DeploymentProgress(
+                node_id=request.node_id,
+                batch=number,
+                batches=len(assignment.batches),
+                targets_done=self._targets_done,
+                targets=assignment.target_count,
+            ),
+        )
+        failures = await asyncio.gather(*(self._target(plan) for plan in batch))
+        self._targets_done += sum(failure is None for failure in failures)
+        return next((failure for failure in failures if failure is not None), None)
+
+    async def _target(self, plan: TargetPlan) -> Failure | None:
+        for task in plan.tasks:
+            result = await self._task(task)
+            self._tasks.append(result)
+            if result.status is TaskStatus.CANCELLED:
+                raise asyncio.CancelledError
+            if result.failure is not None:
+                return result.failure.model_copy(
+                    update={"message": f"target {plan.target}: {result.failure.message}"}
+                )
+        return None
+
+    async def _task(self, task: AgentTask) -> TaskResult:
+        started_at = workflow.now()
+        report: TaskReport | None = None
+        failure: Failure | None = None
+        status = TaskStatus.SUCCEEDED
+        try:
+            report = await workflow.execute_activity(
+                names.agent_task(task.type),
+                task,
+                result_type=TaskReport,
+                task_queue=f"agent.{task.target.agent}",
+                start_to_close_timeout=task.timeout,
+                summary=f"{task.type} on {task.target.name}",
+                **ON_AGENT,
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                status = TaskStatus.CANCELLED
+            else:
+                status, failure = TaskStatus.FAILED, failure_of(error)
+        return TaskResult(
+            task_id=task.id,
+            type=task.type,
+            target=task.target.name,
+            target_id=task.target.id,
+            agent=task.target.agent,
+            agent_id=task.target.agent_id,
+            component=task.component.name,
+            status=status,
+            attempt=1 if report is None else report.attempt,
+            changed=report is not None and report.changed,
+            before=None if report is None else report.before,
+            after=None if report is None else report.after,
+            failure=failure,
+            started_at=started_at,
+            ended_at=workflow.now(),
+        )

@@ -1,0 +1,46 @@
+"""How activities are called: bounds and retries, in one place."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+
+
+class LocalOptions(TypedDict):
+    """The options of a local activity."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+class AgentOptions(TypedDict):
+    """The options of a task on an agent, beside its own timeout."""
+
+    schedule_to_start_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+SHORT = LocalOptions(
+    # Work on our database. An outage of the database delays a promotion, for an hour at most.
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(hours=1),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)
+    ),
+)
+
+ON_AGENT = AgentOptions(
+    # An agent that takes no task for this long is out of reach.
+    schedule_to_start_timeout=timedelta(minutes=10),
+    # An agent that died is noticed after this long, and the task is given to its successor.
+    heartbeat_timeout=timedelta(seconds=15),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        maximum_interval=timedelta(seconds=30),
+        maximum_attempts=5,
+    ),
+)

@@ -1,0 +1,265 @@
+"""What a promotion's workflow knows of itself: its status and how it came to it.
+
+Kept apart from the workflow that drives it. Every change is shown in the Temporal UI, put into the
+search attributes, and stored.
+"""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.contract import StatusRecord
+    from activities.evidence import EvidenceActivities
+    from activities.promotion import PromotionActivities
+    from engine.model import search_attributes
+    from engine.model.deployment import DeploymentProgress
+    from engine.model.evidence import EvidenceInput
+    from engine.model.execution import ExecutionResult, StepStatus
+    from engine.model.failure import Failure
+    from engine.model.promotion import (
+        EvidenceReference,
+        PromotionResult,
+        PromotionSnapshot,
+        PromotionState,
+        PromotionStatus,
+        StepState,
+    )
+    from engine.model.verdict import Decision
+    from engine.telemetry import names, spans
+    from engine.telemetry.failures import failure_of
+    from workflows.details import details
+    from workflows.gates import GateEvaluation, Votes
+    from workflows.options import SHORT
+
+
+class PromotionRecord:
+    """The state of one promotion, from the moment at which its request was resolved."""
+
+    def __init__(self, promotion: PromotionSnapshot, votes: Votes) -> None:
+        self.promotion = promotion
+        self.gates: GateEvaluation | None = None
+        self.decision: Decision | None = None
+        self._votes = votes
+        self._status = PromotionStatus.PENDING
+        self._final: PromotionStatus | None = None
+        self._steps: dict[str, StepState] = {
+            node.id: StepState(node_id=node.id, type=node.type, status=StepStatus.PENDING)
+            for node in promotion.environment.template.nodes
+        }
+        self._progress = ""
+        self._execution: ExecutionResult | None = None
+        self._failure: Failure | None = None
+        self._note = ""
+        self._evidence: EvidenceReference | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the decision over the promotion's end has fallen."""
+        return self._final is not None
+
+    @property
+    def status(self) -> PromotionStatus:
+        """Where it stands; waiting for a person or a time is told apart from work."""
+        if self._final is not None:
+            return self._final
+        if self._status is PromotionStatus.PENDING and self.gates is not None:
+            waiting = [gate for gate in self.gates.states if gate.waiting_for and not gate.result]
+            if any(gate.who for gate in waiting):
+                return PromotionStatus.AWAITING_APPROVAL
+            if waiting:
+                return PromotionStatus.BLOCKED
+        if self._status is PromotionStatus.RUNNING and any(
+            step.status == StepStatus.WAITING for step in self._steps.values()
+        ):
+            return PromotionStatus.AWAITING_APPROVAL
+        return self._status
+
+    async def change(self, status: PromotionStatus) -> None:
+        """Go on to another status."""
+        self._status = status
+        self.show()
+        await self._store()
+
+    def show(self) -> None:
+        """Bring what the Temporal UI shows, and what promotions are found by, up to date."""
+        workflow.set_current_details(details(self.state(), self.promotion))
+        self._upsert_search_attributes()
+
+    def step(self, step: StepState) -> None:
+        """Take note of a step."""
+        self._steps[step.node_id] = step
+        self.show()
+
+    def progress(self, progress: DeploymentProgress) -> None:
+        """Take note of a deployment's batch."""
+        self._progress = (
+            f"{progress.node_id}: batch {progress.batch} of {progress.batches}, "
+            f"{progress.targets_done} of {progress.targets} targets done"
+        )
+        self.show()
+
+    def deny(self) -> None:
+        """The gates have denied."""
+        results = () if self.gates is None else self.gates.results
+        rejected = any(result.rejected_by is not None for result in results)
+        self.end(PromotionStatus.REJECTED if rejected else PromotionStatus.DENIED)
+
+    def executed(self, result: ExecutionResult) -> None:
+        """The template's run has ended without a failure."""
+        self._execution = result
+        cancelled = any(step.status is StepStatus.CANCELLED for step in result.steps)
+        self.end(PromotionStatus.CANCELLED if cancelled else PromotionStatus.SUCCEEDED)
+
+    def execution_failed(self, result: ExecutionResult | None, failure: Failure) -> None:
+        """The template's run has failed."""
+        self._execution = result
+        self._failure = failure if result is None or result.failure is None else result.failure
+        definite = result is not None and result.failure is not None
+        self.end(PromotionStatus.FAILED if definite else PromotionStatus.ERRORED)
+
+    def broke(self, failure: Failure) -> None:
+        """The engine itself could not go on."""
+        self._failure = failure
+        self.end(PromotionStatus.ERRORED)
+
+    def cancelled_by(self, user: str, reason: str) -> None:
+        """Somebody has cancelled it."""
+        self._note = f"cancelled by {user}" + (f": {reason}" if reason else "")
+
+    def end(self, status: PromotionStatus) -> None:
+        """Fix how the promotion ends; the first word stands."""
+        if self._final is None:
+            self._final = status
+
+    async def conclude(self) -> PromotionResult:
+        """Make the evidence, store the end, and close the trace."""
+        if self.decision is None:
+            self.decision = Decision.DENY
+        try:
+            await self._make_evidence()
+        except ActivityError as error:
+            self._failure = failure_of(error)
+            self._final = PromotionStatus.ERRORED
+        self.show()
+        await self._store()
+        spans.conclude(
+            {
+                names.PROMOTION_ID: str(self.promotion.promotion_id),
+                names.PROMOTION_STATUS: self.status.value,
+                names.PROMOTION_GATES: tuple(
+                    gate.name for gate in self.promotion.environment.gates
+                ),
+                names.PROMOTION_DECISION: self.decision.value,
+            },
+            self._failure,
+        )
+        return PromotionResult(
+            promotion_id=self.promotion.promotion_id,
+            status=self.status,
+            decision=self.decision,
+            release=self.promotion.release.ref,
+            environment=self.promotion.environment.name,
+            tenant=self.promotion.tenant,
+            requested_by=self.promotion.requested_by,
+            gates=() if self.gates is None else self.gates.results,
+            failure=self._failure,
+            evidence=self._evidence,
+            trace_id=spans.trace_id(),
+            started_at=self.promotion.requested_at,
+            ended_at=workflow.now(),
+        )
+
+    def state(self) -> PromotionState:
+        """The state for a person or program that asks."""
+        gates = () if self.gates is None else self.gates.states
+        waiting = [gate.waiting_for for gate in gates if gate.waiting_for and gate.result is None]
+        waiting += [
+            step.detail for step in self._steps.values() if step.status == StepStatus.WAITING
+        ]
+        return PromotionState(
+            promotion_id=self.promotion.promotion_id,
+            status=self.status,
+            decision=self.decision,
+            release=self.promotion.release.ref,
+            release_id=self.promotion.release.id,
+            environment=self.promotion.environment.name,
+            tenant=self.promotion.tenant,
+            requested_by=self.promotion.requested_by,
+            requested_at=self.promotion.requested_at,
+            waiting_for="" if self.is_over else "; ".join(waiting),
+            gates=gates,
+            votes=self._votes.all,
+            steps=tuple(self._steps.values()) if self.decision is Decision.ALLOW else (),
+            progress=self._note or self._progress,
+            binding=self.promotion.binding,
+            failure=self._failure,
+            evidence=self._evidence,
+            trace_id=spans.trace_id(),
+        )
+
+    async def _make_evidence(self) -> None:
+        info = workflow.info()
+        execution = self._execution
+        generated = await workflow.execute_local_activity_method(
+            EvidenceActivities.generate,
+            EvidenceInput(
+                promotion=self.promotion,
+                status=self.status,
+                decision=self.decision or Decision.DENY,
+                gates=() if self.gates is None else self.gates.results,
+                votes=self._votes.all,
+                steps=() if execution is None else execution.steps,
+                deployments=() if execution is None else execution.deployments,
+                failure=self._failure,
+                trace_id=spans.trace_id(),
+                workflow_id=info.workflow_id,
+                run_id=info.first_execution_run_id,
+                started_at=self.promotion.requested_at,
+                finished_at=workflow.now(),
+            ),
+            summary="evidence",
+            **SHORT,
+        )
+        signed = await workflow.execute_local_activity_method(
+            EvidenceActivities.sign, generated, summary="signature", **SHORT
+        )
+        self._evidence = EvidenceReference(id=signed.id, sha256=signed.sha256, key_id=signed.key_id)
+
+    async def _store(self) -> None:
+        await workflow.execute_local_activity_method(
+            PromotionActivities.record_status,
+            StatusRecord(
+                promotion_id=self.promotion.promotion_id,
+                status=self.status,
+                decision=self.decision,
+                failure=self._failure,
+                at=workflow.now(),
+            ),
+            summary=self.status.value,
+            **SHORT,
+        )
+
+    def _upsert_search_attributes(self) -> None:
+        wanted = {
+            search_attributes.PROMOTION_ID: str(self.promotion.promotion_id),
+            search_attributes.PROMOTION_STATUS: self.status.value,
+            search_attributes.RELEASE_ID: str(self.promotion.release.id),
+            search_attributes.RELEASE_VERSION: self.promotion.release.version,
+            search_attributes.ENVIRONMENT_NAME: self.promotion.environment.name,
+            search_attributes.TENANT_ID: str(self.promotion.tenant_id),
+            search_attributes.TRACE_ID: spans.trace_id(),
+        }
+        if self.decision is not None:
+            wanted[search_attributes.PROMOTION_DECISION] = self.decision.value
+        known = workflow.info().typed_search_attributes
+        # Every upsert is an event in the history, so only what differs is put.
+        changes = [
+            key.value_set(value)
+            for name, value in wanted.items()
+            if known.get(key := SearchAttributeKey.for_keyword(name)) != value
+        ]
+        if changes:
+            workflow.upsert_search_attributes(changes)

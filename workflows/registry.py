@@ -1,0 +1,26 @@
+"""All workflows of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from workflows.deployment import DeploymentWorkflow
+from workflows.execution import ExecutionWorkflow
+from workflows.promotion import PromotionWorkflow
+
+WORKFLOWS: Sequence[type] = (PromotionWorkflow, ExecutionWorkflow, DeploymentWorkflow)
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox that workflows run in.
+
+    The domain and the tracing are shared with it: they hold no state of a workflow, and their
+    values must be the same classes inside and outside.
+    """
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(
+            "engine", "activities", "pydantic", "pydantic_core", "opentelemetry"
+        )
+    )
