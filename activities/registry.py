@@ -8,6 +8,7 @@ from typing import Any
 
 from activities.agent_task import AgentTaskActivities
 from activities.deployment import DeploymentActivities
+from activities.environment_lock import is_holder_alive, request_lock
 from activities.evidence import EvidenceActivities
 from activities.execution import ExecutionActivities
 from activities.gate import GateActivities
@@ -29,6 +30,8 @@ def worker_activities(store: Store, signing_key: Path) -> Sequence[Callable[...,
         GateActivities(store).evaluate,
         execution.record_run,
         execution.record_step,
+        request_lock,
+        is_holder_alive,
         deployment.assign_tasks,
         deployment.record,
         evidence.generate,

@@ -9,7 +9,6 @@ attributes.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,12 +20,6 @@ from engine.telemetry.record import SpanRecord
 from engine.telemetry.sink import CollectingSink
 from engine.temporal import DATA_CONVERTER
 from workflows.registry import WORKFLOWS, workflow_runner
-
-
-@dataclass(frozen=True)
-class _Execution:
-    workflow_id: str
-    run_id: str | None = None
 
 
 async def project(client: Client, workflow_id: str) -> list[SpanRecord]:
@@ -44,7 +37,7 @@ async def project(client: Client, workflow_id: str) -> list[SpanRecord]:
         PromotionEngineError: the history was not made by this code's workflows.
     """
     spans: list[SpanRecord] = []
-    async for history in _histories(client, _Execution(workflow_id)):
+    async for history in histories(client, workflow_id):
         spans += await project_history(history)
     return sorted(spans, key=lambda span: (span.started_at, span.parent_span_id is not None))
 
@@ -72,19 +65,26 @@ async def project_history(history: WorkflowHistory) -> list[SpanRecord]:
     return sink.spans + [span for scope in tracing.scopes for span in scope.open_records()]
 
 
-async def _histories(client: Client, execution: _Execution) -> AsyncIterator[WorkflowHistory]:
-    handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
+async def histories(
+    client: Client, workflow_id: str, run_id: str | None = None
+) -> AsyncIterator[WorkflowHistory]:
+    """The history of a workflow, followed by those of its children and of theirs.
+
+    Raises:
+        NotFoundError: there is no such workflow.
+        UnreachableError: the server does not answer.
+    """
     try:
-        history = await handle.fetch_history()
+        history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotFoundError(
-                "promotion", f"there is no workflow {execution.workflow_id!r}", "see: promote list"
+                "promotion", f"there is no workflow {workflow_id!r}", "see: promote list"
             ) from error
         raise UnreachableError(f"the Temporal server does not answer: {error}") from error
     yield history
     for event in history.events:
         if event.HasField("child_workflow_execution_started_event_attributes"):
             child = event.child_workflow_execution_started_event_attributes.workflow_execution
-            async for grandchild in _histories(client, _Execution(child.workflow_id, child.run_id)):
-                yield grandchild
+            async for descendant in histories(client, child.workflow_id, child.run_id):
+                yield descendant

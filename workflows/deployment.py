@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contract import JobRecord
@@ -61,8 +61,8 @@ class DeploymentWorkflow:
                 if failure is not None:
                     status = JobStatus.FAILED
                     break
-        except (ActivityError, asyncio.CancelledError) as error:
-            if isinstance(error, ActivityError) and not is_cancelled_exception(error):
+        except (FailureError, asyncio.CancelledError) as error:
+            if isinstance(error, FailureError) and not is_cancelled_exception(error):
                 status, failure = JobStatus.FAILED, failure_of(error)
             else:
                 status = JobStatus.CANCELLED
@@ -155,7 +155,7 @@ class DeploymentWorkflow:
                 summary=f"{task.type} on {task.target.name}",
                 **ON_AGENT,
             )
-        except ActivityError as error:
+        except FailureError as error:
             if is_cancelled_exception(error):
                 status = TaskStatus.CANCELLED
             else:

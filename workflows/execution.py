@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from engine.telemetry import names, spans
     from engine.telemetry.failures import failure_of
     from engine.telemetry.redaction import inputs_attribute
+    from engine.telemetry.scope import is_evicting
     from engine.templates import schedule
     from workflows.gates import Votes
     from workflows.options import SHORT
@@ -64,13 +65,14 @@ class ExecutionWorkflow:
         except asyncio.CancelledError:
             cancelled = True
         finally:
-            await self._end_running()
+            if not is_evicting():
+                await self._end_running()
         failure = None if cancelled else self._failure()
         for node in self._template.nodes:
             if node.id not in self._steps:
                 await self._finish(node, self._skipped(node))
-        result = self._result(failure)
-        await self._record_run(_run_status(failure, cancelled=cancelled), result)
+        result = self._result(_run_status(failure, cancelled=cancelled), failure)
+        await self._record_run(result.status, result)
         spans.conclude({}, failure)
         if failure is not None:
             raise ApplicationError(failure.message, result, type=failure.type, non_retryable=True)
@@ -191,11 +193,12 @@ class ExecutionWorkflow:
         self._telling.add(told)
         told.add_done_callback(self._telling.discard)
 
-    def _result(self, failure: Failure | None) -> ExecutionResult:
+    def _result(self, status: StepStatus, failure: Failure | None) -> ExecutionResult:
         return ExecutionResult(
             run_id=identity.workflow_run_id(self._promotion.promotion_id),
             template=self._template.name,
             template_version=self._template.version,
+            status=status,
             steps=tuple(self._steps[node.id] for node in self._template.nodes),
             deployments=tuple(self._deployments),
             failure=failure,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contract import GateRecord
@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from engine.telemetry import names, spans
     from engine.telemetry.failures import failure_of
+    from engine.telemetry.scope import is_evicting
     from workflows.options import SHORT
 
 
@@ -40,7 +41,7 @@ async def ask(
     """Ask one gate for its verdict now.
 
     Raises:
-        ActivityError: the gate broke.
+        FailureError: the gate broke.
     """
     answer = await workflow.execute_local_activity_method(
         GateActivities.evaluate,
@@ -91,7 +92,7 @@ async def settle(
     """Ask a gate again and again, at the times that it names, until it allows or denies.
 
     Raises:
-        ActivityError: the gate broke.
+        FailureError: the gate broke.
     """
     while True:
         seen = len(votes.all)
@@ -141,25 +142,38 @@ class GateEvaluation:
         with spans.span(
             names.EVALUATE_GATES, str(promotion.promotion_id), attributes
         ) as evaluation:
-            tasks = [
-                asyncio.create_task(self._evaluate(gate)) for gate in promotion.environment.gates
-            ]
+            tasks = {
+                gate.name: asyncio.create_task(self._evaluate(gate))
+                for gate in promotion.environment.gates
+            }
             try:
                 await workflow.wait_condition(lambda: self._is_decided(tasks))
             finally:
-                await _end(tasks)
-                evaluation.set({names.PROMOTION_DECISION: self._decision().value})
+                if not is_evicting():
+                    await self._end(tasks)
+                    evaluation.set({names.PROMOTION_DECISION: self._decision().value})
         return self._decision()
 
-    def _is_decided(self, tasks: list[asyncio.Task[None]]) -> bool:
-        if all(task.done() for task in tasks):
+    def _is_decided(self, tasks: dict[str, asyncio.Task[None]]) -> bool:
+        if all(task.done() for task in tasks.values()):
             return True
-        if any(task.done() and task.exception() is not None for task in tasks):
+        if any(task.done() and task.exception() is not None for task in tasks.values()):
             return True
         # Every gate is heard once before a denial ends the waiting, so that a person who is denied
         # is told everything that stands against the release and not just the first of it.
         failed = any(result.outcome is GateOutcome.FAILED for result in self.results)
         return failed and len(self._heard) == len(self._states)
+
+    async def _end(self, tasks: dict[str, asyncio.Task[None]]) -> None:
+        pending = {name: task for name, task in tasks.items() if not task.done()}
+        for name, task in pending.items():
+            # One that has its result is only about to store it.
+            if self._states[name].result is None:
+                task.cancel()
+        if pending:
+            await workflow.wait(pending.values())
+        for task in tasks.values():
+            task.result()
 
     def _decision(self) -> Decision:
         good = (GateOutcome.PASSED, GateOutcome.OVERRIDDEN, GateOutcome.SKIPPED)
@@ -205,8 +219,8 @@ class GateEvaluation:
 
         try:
             verdict = await settle(gate, self._promotion, self._votes, opened_at, deferred)
-        except (ActivityError, asyncio.CancelledError) as error:
-            if isinstance(error, ActivityError) and not is_cancelled_exception(error):
+        except (FailureError, asyncio.CancelledError) as error:
+            if isinstance(error, FailureError) and not is_cancelled_exception(error):
                 failure = failure_of(error)
                 reason = f"the gate broke: {failure.message}"
                 return _result(gate, opened_at, GateOutcome.FAILED, reason, None, failure)
@@ -216,16 +230,6 @@ class GateEvaluation:
             return _result(gate, opened_at, GateOutcome.SKIPPED, reason, heard)
         outcome = GateOutcome.PASSED if isinstance(verdict, Allow) else GateOutcome.FAILED
         return _result(gate, opened_at, outcome, verdict.reason, verdict)
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    pending = [task for task in tasks if not task.done()]
-    for task in pending:
-        task.cancel()
-    if pending:
-        await workflow.wait(pending)
-    for task in tasks:
-        task.result()
 
 
 def _result(

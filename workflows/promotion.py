@@ -8,7 +8,6 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import (
-    ActivityError,
     ApplicationError,
     ChildWorkflowError,
     FailureError,
@@ -33,6 +32,8 @@ with workflow.unsafe.imports_passed_through():
     from engine.model.verdict import Decision
     from engine.telemetry import spans
     from engine.telemetry.failures import failure_of, root_cause
+    from engine.telemetry.scope import is_evicting
+    from workflows.environment_lock import EnvironmentLock
     from workflows.execution import ExecutionWorkflow
     from workflows.failures import PROMOTION_FAILED, carried, parse, refuse
     from workflows.gates import GateEvaluation, Votes
@@ -48,10 +49,12 @@ class PromotionWorkflow:
         info = workflow.info()
         self._id = identity.promotion_id(info.workflow_id, info.first_execution_run_id)
         self._votes = Votes()
+        self._request: PromotionRequest | None = None
         self._refusal: ApplicationError | None = None
         self._record: PromotionRecord | None = None
         self._work: asyncio.Task[None] | None = None
         self._execution: workflow.ChildWorkflowHandle[Any, Any] | None = None
+        self._lock = EnvironmentLock()
         self._cancelled_by = ""
 
     @workflow.run
@@ -93,9 +96,9 @@ class PromotionWorkflow:
 
     async def _accept(self, given: Any) -> PromotionRecord:
         try:
-            request = parse(PromotionRequest, given, "the input of promotion.request")
-            resolution = await self._resolve(request)
-        except (ApplicationError, ActivityError) as error:
+            self._request = parse(PromotionRequest, given, "the input of promotion.request")
+            resolution = await self._resolve(self._request)
+        except FailureError as error:
             cause = root_cause(error)
             if not isinstance(cause, ApplicationError):
                 raise
@@ -131,7 +134,18 @@ class PromotionWorkflow:
         if record.decision is Decision.DENY:
             record.deny()
             return
-        await record.change(PromotionStatus.RUNNING)
+        await record.change(PromotionStatus.QUEUED)
+        queued_at = workflow.now()
+        try:
+            await self._lock.acquire(record.promotion)
+            record.queued_for = workflow.now() - queued_at
+            await record.change(PromotionStatus.RUNNING)
+            await self._execute(record)
+        finally:
+            if not is_evicting():
+                await self._lock.release(record.promotion)
+
+    async def _execute(self, record: PromotionRecord) -> None:
         promotion, seen = record.promotion, self._votes.all
         try:
             self._execution = await workflow.start_child_workflow(
@@ -151,7 +165,20 @@ class PromotionWorkflow:
     @workflow.query
     def status(self) -> PromotionState:
         """Where the promotion stands now."""
-        return self._known().state()
+        if self._record is not None:
+            return self._record.state()
+        if self._request is None or self._refusal is not None:
+            raise self._refusal or refuse("promotion", "it has not started", "ask again later")
+        return PromotionState(
+            promotion_id=self._id,
+            status=PromotionStatus.PENDING,
+            release=self._request.release,
+            environment=self._request.environment,
+            tenant=self._request.tenant,
+            requested_by=self._request.requested_by,
+            requested_at=workflow.info().workflow_start_time,
+            trace_id=spans.trace_id(),
+        )
 
     @workflow.update
     async def accepted(self) -> PromotionState:
@@ -198,6 +225,11 @@ class PromotionWorkflow:
         parse(CancelInput, given, "the input of cancel")
         if self._record is not None and self._record.is_over:
             raise refuse("cancel", f"the promotion is {self._record.status} already")
+
+    @workflow.signal
+    def lock_granted(self) -> None:
+        """Told by `environment.lock` when this promotion may deploy."""
+        self._lock.grant()
 
     @workflow.signal
     def step_progress(self, step: StepState) -> None:

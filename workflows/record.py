@@ -6,9 +6,11 @@ search attributes, and stored.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contract import StatusRecord
@@ -42,6 +44,7 @@ class PromotionRecord:
         self.promotion = promotion
         self.gates: GateEvaluation | None = None
         self.decision: Decision | None = None
+        self.queued_for = timedelta()
         self._votes = votes
         self._status = PromotionStatus.PENDING
         self._final: PromotionStatus | None = None
@@ -110,7 +113,7 @@ class PromotionRecord:
     def executed(self, result: ExecutionResult) -> None:
         """The template's run has ended without a failure."""
         self._execution = result
-        cancelled = any(step.status is StepStatus.CANCELLED for step in result.steps)
+        cancelled = result.status is StepStatus.CANCELLED
         self.end(PromotionStatus.CANCELLED if cancelled else PromotionStatus.SUCCEEDED)
 
     def execution_failed(self, result: ExecutionResult | None, failure: Failure) -> None:
@@ -140,7 +143,7 @@ class PromotionRecord:
             self.decision = Decision.DENY
         try:
             await self._make_evidence()
-        except ActivityError as error:
+        except FailureError as error:
             self._failure = failure_of(error)
             self._final = PromotionStatus.ERRORED
         self.show()
@@ -153,6 +156,7 @@ class PromotionRecord:
                     gate.name for gate in self.promotion.environment.gates
                 ),
                 names.PROMOTION_DECISION: self.decision.value,
+                names.LOCK_WAIT_SECONDS: self.queued_for.total_seconds(),
             },
             self._failure,
         )

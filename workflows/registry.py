@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.deployment import DeploymentWorkflow
+from workflows.environment_lock import EnvironmentLockWorkflow
 from workflows.execution import ExecutionWorkflow
 from workflows.promotion import PromotionWorkflow
 
-WORKFLOWS: Sequence[type] = (PromotionWorkflow, ExecutionWorkflow, DeploymentWorkflow)
+WORKFLOWS: Sequence[type] = (
+    PromotionWorkflow,
+    ExecutionWorkflow,
+    DeploymentWorkflow,
+    EnvironmentLockWorkflow,
+)
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:

@@ -59,7 +59,7 @@ class StepRunner:
 
         Raises:
             StepFailed: the step's own work has a negative result.
-            ActivityError: something that it needed broke.
+            FailureError: something that it needed broke.
         """
         if node.type in ("security-check", "approval"):
             return await self._ask_gates(node)

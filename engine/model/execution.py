@@ -53,6 +53,7 @@ class ExecutionResult(Value):
     run_id: UUID
     template: str
     template_version: str
+    status: StepStatus
     steps: tuple[StepResult, ...]
     deployments: tuple[DeploymentResult, ...] = ()
     failure: Failure | None = None

@@ -40,6 +40,8 @@ PROMOTION_STATUS: Final = "promotion.status"
 PROMOTION_GATES: Final = "promotion.gates"
 PROMOTION_DECISION: Final = "promotion.decision"
 
+LOCK_WAIT_SECONDS: Final = "environment.lock.wait_seconds"
+
 GATE_TYPE: Final = "gate.type"
 GATE_NAME: Final = "gate.name"
 GATE_RESULT: Final = "gate.result"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from datetime import datetime
 
 from temporalio import workflow
@@ -174,27 +174,20 @@ class WorkflowScope:
         """A span around a piece of workflow code, current within it."""
         span = self.open(name, identity)
         span.set(attributes)
-        token = _current_span.set(span)
+        outer = _current_span.get()
+        _current_span.set(span)
         try:
             yield span
-        except GeneratorExit:
-            # The workflow is dropped with its work not ended, outside of any activation.
-            raise
-        except BaseException:
-            self._leave(span, token)
-            raise
-        else:
-            self._leave(span, token)
-
-    def _leave(self, span: OpenSpan, token: Token[OpenSpan | None]) -> None:
-        _current_span.reset(token)
-        if not is_evicting():
-            self.close(span)
+        finally:
+            _current_span.set(outer)
+            if not is_evicting():
+                self.close(span)
 
 
 def is_evicting() -> bool:
     """Whether the workflow is being dropped from a worker's cache, its work not ended.
 
-    Only an eviction runs workflow code without a time: its activation carries no timestamp.
+    Only an eviction runs workflow code without a time, since its activation carries no timestamp;
+    what is left of a workflow when its worker is gone runs outside of any workflow.
     """
-    return workflow.time() == 0.0
+    return not workflow.in_workflow() or workflow.time() == 0.0

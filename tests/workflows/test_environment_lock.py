@@ -1,0 +1,91 @@
+"""One promotion at a time deploys to an environment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowHandle
+
+from engine.model.lock import LockState, lock_workflow_id
+from engine.model.promotion import PromotionResult, PromotionStatus
+from engine.projection import project
+from tests.harness.system import System, running_system, with_agents
+
+
+@pytest.fixture
+async def system(
+    tmp_path: Path, temporal_address: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[System]:
+    async with running_system(tmp_path, temporal_address, monkeypatch) as running:
+        await running.apply("environments:\n" + running.environment_yaml("staging", targets=1))
+        yield running
+
+
+async def lock_state(system: System) -> LockState:
+    handle = system.client.get_workflow_handle(lock_workflow_id(system.tenant, "staging"))
+    return LockState.model_validate(await handle.query("state"))
+
+
+async def test_promotions_deploy_one_after_the_other_in_the_order_of_request(
+    system: System,
+) -> None:
+    releases = [await system.release(f"1.{number}.0") for number in range(3)]
+    handles: list[WorkflowHandle[Any, Any]] = []
+    for release in releases:
+        handle = await system.start(release, "staging")
+        # No agent runs yet, so the first one keeps the lock while the others queue.
+        await system.until_status(
+            handle.id, PromotionStatus.QUEUED if handles else PromotionStatus.RUNNING
+        )
+        handles.append(handle)
+    state = await lock_state(system)
+    assert state.holder is not None
+    assert [state.holder.release, *(one.release for one in state.queue)] == releases
+
+    async with with_agents(system, "staging-t1"):
+        results = [PromotionResult.model_validate(await handle.result()) for handle in handles]
+
+    assert {result.status for result in results} == {PromotionStatus.SUCCEEDED}
+    jobs = []
+    for handle in handles:
+        spans = await project(system.client, handle.id)
+        (job,) = [span for span in spans if span.name == "deployment.execute"]
+        jobs.append((job.started_at, job.ended_at))
+    for (_, end), (start, _) in pairwise(jobs):
+        assert end is not None
+        assert end <= start
+    assert system.running_version("staging", "t1") == "version 1.2.0\n"
+
+
+async def test_a_holder_that_dies_gives_the_lock_to_the_next(system: System) -> None:
+    first = await system.start(await system.release("1.0.0"), "staging")
+    await system.until_status(first.id, PromotionStatus.RUNNING)
+    second = await system.start(await system.release("1.1.0"), "staging")
+    await system.until_status(second.id, PromotionStatus.QUEUED)
+    await first.terminate("the operator's hand slipped")
+
+    async with with_agents(system, "staging-t1"):
+        result = PromotionResult.model_validate(await second.result())
+    assert result.status is PromotionStatus.SUCCEEDED
+
+
+async def test_a_promotion_cancelled_in_the_queue_leaves_it(system: System) -> None:
+    first = await system.start(await system.release("1.0.0"), "staging")
+    await system.until_status(first.id, PromotionStatus.RUNNING)
+    second = await system.start(await system.release("1.1.0"), "staging")
+    await system.until_status(second.id, PromotionStatus.QUEUED)
+    await second.execute_update("cancel", {"user": "alice"})
+    result = PromotionResult.model_validate(await second.result())
+    assert result.status is PromotionStatus.CANCELLED
+    assert (await lock_state(system)).queue == ()
+
+    async with with_agents(system, "staging-t1"):
+        await first.result()
+    lock = system.client.get_workflow_handle(lock_workflow_id(system.tenant, "staging"))
+    # Nobody wants it any more, so the lock's workflow ends.
+    await asyncio.wait_for(lock.result(), 60)
