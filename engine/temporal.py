@@ -63,7 +63,7 @@ async def connect(settings: Settings, tracing: TracingInterceptor | None = None)
 
 
 def _embedded_address(settings: Settings) -> str | None:
-    from engine.embedded.discovery import running
+    from engine.home.discovery import running
 
     found = running(settings.home)
     return None if found is None else found.address

@@ -39,8 +39,8 @@ class GateType(Protocol):
         config: the model of the gate's `config:`.
     """
 
-    type: ClassVar[str]
     config: ClassVar[type[Document]]
+    type: ClassVar[str]
 
     async def evaluate(self, context: GateContext, read: AttachmentReader) -> Verdict:
         """Decide for `context.now`.

@@ -65,8 +65,20 @@ class Release(Value):
 
     @property
     def digest(self) -> str:
-        """Digest over name, version and all component and attachment digests."""
-        return digest_of(self.model_dump(mode="json", exclude={"id", "tenant_id"}))
+        """Digest over name, version, and what every component and attachment is.
+
+        Not over where they are: the same bytes at another place are the same release.
+        """
+        return digest_of(
+            {
+                "name": self.name,
+                "version": self.version,
+                "components": [
+                    component.model_dump(mode="json", exclude={"artifact"})
+                    for component in self.components
+                ],
+            }
+        )
 
 
 class AttachmentDocument(Document):

@@ -1,0 +1,1 @@
+"""Strategies: targets in, batches out. Pure planning, one file a strategy."""

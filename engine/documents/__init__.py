@@ -1,0 +1,1 @@
+"""The files that people write: environments and releases in YAML, read and checked."""

@@ -1,0 +1,78 @@
+"""Asking a target whether it is healthy."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import httpx
+
+from engine.drivers.directory.background import in_thread
+from engine.drivers.directory.config import HealthConfig
+from engine.errors import HealthCheckError
+
+_TRY_SECONDS = 5.0
+_MAX_BODY_BYTES = 2**20
+_SHOWN_CHARACTERS = 200
+
+
+async def wait_until_healthy(health: HealthConfig, check_process: Callable[[], None]) -> str:
+    """Ask until the answer is the expected one.
+
+    Args:
+        check_process: raises `HealthCheckError` when the process to ask has ended. Called in a
+            thread before each try, and once more after a good answer, which may have come from
+            another process.
+
+    Returns:
+        The good answer, in words.
+
+    Raises:
+        HealthCheckError: no good answer in the configured time; the message holds the last one.
+    """
+    deadline = time.monotonic() + health.timeout.total_seconds()
+    answer = "nothing was asked"
+    # A proxy that the environment names is for the way out, not for the way to the target.
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while (left := deadline - time.monotonic()) > 0:
+            await in_thread(check_process)
+            good, answer = await _ask(client, health, min(_TRY_SECONDS, left))
+            if good:
+                await in_thread(check_process)
+                return answer
+            left = deadline - time.monotonic()
+            await asyncio.sleep(max(0.0, min(health.interval.total_seconds(), left)))
+    await in_thread(check_process)
+    raise HealthCheckError(
+        f"{health.url} was not healthy within {health.timeout.total_seconds():g} s; "
+        f"the last answer: {answer}"
+    )
+
+
+async def _ask(client: httpx.AsyncClient, health: HealthConfig, seconds: float) -> tuple[bool, str]:
+    try:
+        async with (
+            asyncio.timeout(seconds),
+            client.stream("GET", str(health.url), timeout=seconds) as response,
+        ):
+            body = await _read_body(response)
+    except TimeoutError:
+        return False, f"none within {seconds:.1f} s"
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+        return False, f"{type(error).__name__}: {error}"
+    shown = f"{response.status_code} {body[:_SHOWN_CHARACTERS]!r}"
+    if response.status_code != health.expect_status:
+        return False, f"{shown}, where status {health.expect_status} is expected"
+    if health.expect_body_contains is not None and health.expect_body_contains not in body:
+        return False, f"{shown}, where {health.expect_body_contains!r} is expected in the body"
+    return True, shown
+
+
+async def _read_body(response: httpx.Response) -> str:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) >= _MAX_BODY_BYTES:
+            break
+    return body[:_MAX_BODY_BYTES].decode(errors="replace")

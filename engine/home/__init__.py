@@ -1,0 +1,1 @@
+"""The directory of local state (PROMOTE_HOME): who uses it, and what runs on it."""

@@ -1,0 +1,91 @@
+"""Engines: how a connection to either database is made and set up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from engine.errors import UnreachableError
+from engine.store.address import display, is_sqlite
+
+BEGIN = "promote_begin"
+"""Execution option: SQLite's kind of transaction, `DEFERRED` (the default) or `IMMEDIATE`."""
+
+BUSY_SECONDS = 30
+"""How long a writer waits for other processes' transactions on SQLite, each a few milliseconds."""
+
+_POSTGRES_DEFAULTS: dict[str, Any] = {
+    "application_name": "promotion-engine",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""libpq's parameters (https://www.postgresql.org/docs/current/libpq-connect.html), seconds but for
+the last, which is milliseconds: a peer that is gone is noticed. The URL's own parameters win."""
+
+
+def create_engine(url: URL, *, foreign_keys: bool = True) -> AsyncEngine:
+    """An engine for `url` (see `engine.store.address`); nothing is connected or made yet.
+
+    Args:
+        foreign_keys: whether SQLite enforces them; a migration that rebuilds a table cannot do
+            with that (https://www.sqlite.org/lang_altertable.html#otheralter).
+    """
+    if is_sqlite(url):
+        return _create_sqlite(url, foreign_keys=foreign_keys)
+    defaults = {key: value for key, value in _POSTGRES_DEFAULTS.items() if key not in url.query}
+    return create_async_engine(url, connect_args=defaults, pool_pre_ping=True, hide_parameters=True)
+
+
+def _create_sqlite(url: URL, *, foreign_keys: bool) -> AsyncEngine:
+    # The driver's own transaction control is switched off, because it begins too late for reads
+    # and never with IMMEDIATE; see the listener on "begin".
+    engine = create_async_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        hide_parameters=True,
+    )
+
+    def make_directory(*_: object) -> None:
+        directory = Path(url.database or "").parent
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnreachableError(
+                f"the database {display(url)} cannot be opened: {directory}: {error.strerror}"
+            ) from error
+
+    def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        try:
+            # Readers and the one writer do not block each other in this mode, which the file
+            # remembers. `synchronous` stays FULL: what an activity has reported as done must
+            # survive a power cut, since the workflow will not do it again.
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
+        finally:
+            cursor.close()
+
+    def begin(connection: Connection) -> None:
+        # A transaction that begins with a read and then writes fails at once, without waiting,
+        # when another has written in between; IMMEDIATE waits at its start instead
+        # (https://www.sqlite.org/lang_transaction.html).
+        kind = connection.get_execution_options().get(BEGIN, "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+    def before_connect(
+        dialect: Dialect, entry: ConnectionPoolEntry, arguments: Any, parameters: Any
+    ) -> None:
+        make_directory()
+
+    event.listen(engine.sync_engine, "do_connect", before_connect)
+    event.listen(engine.sync_engine, "connect", set_up)
+    event.listen(engine.sync_engine, "begin", begin)
+    return engine

@@ -1,0 +1,44 @@
+"""The tables, one module an aggregate. Importing this package completes `Base.metadata`."""
+
+from engine.store.tables.environments import (
+    AgentRecord,
+    EnvironmentRecord,
+    EnvironmentRevisionRecord,
+    TargetRecord,
+)
+from engine.store.tables.evidence import EnvelopeRecord, EvidenceRecord
+from engine.store.tables.executions import (
+    AgentTaskRecord,
+    DeploymentJobRecord,
+    StepRunRecord,
+    WorkflowRunRecord,
+)
+from engine.store.tables.promotions import ApprovalRecord, GateResultRecord, PromotionRecord
+from engine.store.tables.releases import (
+    AttachmentRecord,
+    ComponentAttachmentRecord,
+    ComponentRecord,
+    ReleaseRecord,
+)
+from engine.store.tables.tenants import TenantRecord
+
+__all__ = [
+    "AgentRecord",
+    "AgentTaskRecord",
+    "ApprovalRecord",
+    "AttachmentRecord",
+    "ComponentAttachmentRecord",
+    "ComponentRecord",
+    "DeploymentJobRecord",
+    "EnvelopeRecord",
+    "EnvironmentRecord",
+    "EnvironmentRevisionRecord",
+    "EvidenceRecord",
+    "GateResultRecord",
+    "PromotionRecord",
+    "ReleaseRecord",
+    "StepRunRecord",
+    "TargetRecord",
+    "TenantRecord",
+    "WorkflowRunRecord",
+]
