@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError
 
 from engine.config import Settings
@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 
 DEFAULT_ADDRESS = "localhost:7233"
 DATA_CONVERTER = pydantic_data_converter
-RPC_TIMEOUT = timedelta(seconds=10)
+CONNECT_TIMEOUT = timedelta(seconds=10)
 
 
-async def connect(settings: Settings, tracing: TracingInterceptor | None = None) -> Client:
+async def connect(
+    settings: Settings, tracing: TracingInterceptor | None = None, *, address: str | None = None
+) -> Client:
     """Connect to Temporal.
 
     Args:
         tracing: the process's tracing interceptor; one that exports nothing by default.
+        address: `host:port` of a server to use in place of what the configuration names.
 
     Raises:
         InputError: Temporal's own configuration cannot be used.
@@ -39,27 +42,32 @@ async def connect(settings: Settings, tracing: TracingInterceptor | None = None)
     """
     from engine.telemetry.interceptor import TracingInterceptor
 
-    try:
-        options = ClientConfig.load_client_connect_config()
-    except (RuntimeError, ValueError, KeyError, OSError, tomllib.TOMLDecodeError) as error:
-        raise InputError(
-            "TEMPORAL_*", f"the configuration cannot be used: {error}", "see temporalio.envconfig"
-        ) from error
-    address = options.get("target_host") or _embedded_address(settings) or DEFAULT_ADDRESS
-    options["target_host"] = address
+    options = ClientConnectConfig() if address else _configured()
+    target = address or options.get("target_host") or _embedded_address(settings) or DEFAULT_ADDRESS
+    options["target_host"] = target
     try:
         return await Client.connect(
             data_converter=DATA_CONVERTER,
             interceptors=[tracing or TracingInterceptor()],
+            connect_timeout=CONNECT_TIMEOUT,
             **options,
         )
     except (RuntimeError, RPCError) as error:
         raise UnreachableError(
-            f"the Temporal server at {address} does not answer; "
+            f"the Temporal server at {target} does not answer; "
             "start one with `promote dev`, or set TEMPORAL_ADDRESS"
         ) from error
     except (ValueError, TypeError) as error:
-        raise InputError("TEMPORAL_ADDRESS", f"{address!r} cannot be used: {error}") from error
+        raise InputError("TEMPORAL_ADDRESS", f"{target!r} cannot be used: {error}") from error
+
+
+def _configured() -> ClientConnectConfig:
+    try:
+        return ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, KeyError, OSError, tomllib.TOMLDecodeError) as error:
+        raise InputError(
+            "TEMPORAL_*", f"the configuration cannot be used: {error}", "see temporalio.envconfig"
+        ) from error
 
 
 def _embedded_address(settings: Settings) -> str | None:

@@ -1,0 +1,1 @@
+"""The command `promote`. Nothing heavy is imported before a command needs it."""

@@ -26,6 +26,7 @@ _SHIFT_YEARS = 7600
 _MOST_COUNTED = 10_000
 _LARGEST_INTERVAL = 10_000
 _MOST_TIMES_A_DAY = 24
+_MOST_WEEKS_OF_A_MONTH = 5
 
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _STEPS = {"HOURLY": timedelta(hours=1), "DAILY": timedelta(days=1), "WEEKLY": timedelta(weeks=1)}
@@ -120,7 +121,7 @@ class Recurrence:
         while True:
             try:
                 later: datetime = next(expanded)
-            except (StopIteration, ValueError, TypeError, OverflowError):
+            except (StopIteration, ValueError, TypeError, IndexError, OverflowError):
                 return  # dateutil has come to the end of the calendar, or sees that none follows
             local = later.replace(year=later.year - _SHIFT_YEARS)
             if local < low:
@@ -185,14 +186,18 @@ def _split(rule: str) -> dict[str, str]:
 
 
 def _check_days(parts: dict[str, str]) -> None:
-    numbered = False
+    numbers = []
     for day in parts["BYDAY"].split(",") if "BYDAY" in parts else ():
         match = _BY_DAY.fullmatch(day)
         if match is None:
             raise ValueError(f"BYDAY: {day!r} is no weekday; write MO or, say, -1FR")
-        numbered = numbered or match[1] is not None
-    if numbered and (parts["FREQ"] not in ("MONTHLY", "YEARLY") or "BYWEEKNO" in parts):
+        if match[1] is not None:
+            numbers.append(int(match[1]))
+    if numbers and (parts["FREQ"] not in ("MONTHLY", "YEARLY") or "BYWEEKNO" in parts):
         raise ValueError("a number in BYDAY goes with FREQ MONTHLY, or YEARLY without BYWEEKNO")
+    within_months = parts["FREQ"] == "MONTHLY" or "BYMONTH" in parts
+    if within_months and max(numbers, default=0) > _MOST_WEEKS_OF_A_MONTH:
+        raise ValueError(f"BYDAY: no month has a weekday {max(numbers)} times")
 
 
 def _numbers(key: str, value: str, low: int, high: int) -> list[int]:

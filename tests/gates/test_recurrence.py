@@ -121,6 +121,8 @@ class TestUntil:
         ("FREQ=WEEKLY;BYDAY=FRI", "'FRI' is no weekday"),
         ("FREQ=WEEKLY;BYDAY=1FR", "a number in BYDAY"),
         ("FREQ=YEARLY;BYWEEKNO=3;BYDAY=1FR", "a number in BYDAY"),
+        ("FREQ=MONTHLY;BYDAY=53TU", "no month has a weekday 53 times"),
+        ("FREQ=YEARLY;BYMONTH=12;BYDAY=-6TU", "no month has a weekday 6 times"),
         ("FREQ=DAILY;BYMINUTE=" + ",".join(map(str, range(60))), "more than 24 times a day"),
         ("FREQ=HOURLY;BYMINUTE=0,30", "more than 24 times a day"),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "never occurs"),

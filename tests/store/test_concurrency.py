@@ -25,6 +25,9 @@ from tests.store.samples import (
     definition,
     opened,
     release,
+    result,
+    start_job,
+    tasks,
 )
 from tests.store.writer import ROUNDS, write_round
 
@@ -146,6 +149,39 @@ async def test_reading_goes_on_while_a_writer_holds_its_transaction(
     async with database.write() as session:
         await session.execute(text("UPDATE environments SET position = 9"))
         assert await store.environments.get(TENANT, "production") == definition()
+
+
+async def test_reading_goes_on_on_sqlite_however_many_wait_to_write(sqlite_url: str) -> None:
+    await schema.upgrade(sqlite_url)
+    database = Database(sqlite_url)
+    store = Store(database)
+    await store.environments.apply(definition(), at=START)
+    async with database.write():
+        writers = [
+            asyncio.create_task(store.environments.apply(definition(f"env-{number}")))
+            for number in range(30)
+        ]
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(connection.BUSY_SECONDS / 3):
+            assert await store.environments.get(TENANT, "production") == definition()
+        assert not any(writer.done() for writer in writers)
+    assert set(await asyncio.gather(*writers)) == {Change.CREATED}
+    await store.close()
+
+
+async def test_the_same_rows_written_at_once_in_opposite_orders_do_not_deadlock(
+    store: Store,
+) -> None:
+    promotion = await opened(store)
+    wanted = definition(targets=[f"web-{number}" for number in range(300)])
+    await store.environments.apply(wanted)
+    job = await start_job(store, promotion)
+    results = [result(task, None) for task in tasks(promotion, wanted.targets)]
+    for _ in range(5):
+        await asyncio.gather(
+            *(store.executions.record_tasks(job, order) for order in (results, results[::-1]))
+        )
+    assert len(await store.executions.tasks(job)) == 600
 
 
 async def test_a_writer_that_is_cancelled_lets_the_next_one_write(

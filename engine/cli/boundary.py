@@ -1,0 +1,58 @@
+"""Where errors become one line and an exit code; no stack trace goes further than this."""
+
+from __future__ import annotations
+
+import logging
+import os
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.cli.console import say
+from engine.errors import ExitCode, PromotionEngineError
+
+INTERRUPTED = 128 + 2
+"""What a shell reports for a process that SIGINT ended."""
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Run `command` and return the exit code of the process.
+
+    Usage errors end in `SystemExit` with code 2, which passes.
+    """
+    # Without a handler of its own Python prints the warnings of libraries to stderr, stack traces
+    # included. Long-running commands set up a handler that does show them.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        command()
+    except PromotionEngineError as error:
+        say(f"promote: error: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        say(_unexpected(error))
+        return ExitCode.FAILED
+    return ExitCode.DONE
+
+
+def _unexpected(error: Exception) -> str:
+    kind = type(error).__name__
+    try:
+        path = _keep(error)
+    except OSError as failure:
+        return (
+            f"promote: error: unexpected {kind}; please report it "
+            f"(its trace could not be written: {failure.strerror})"
+        )
+    return f"promote: error: unexpected {kind}; please report it together with {path}"
+
+
+def _keep(error: Exception) -> Path:
+    # Not from the settings: they may be what is broken.
+    directory = Path(os.environ.get("PROMOTE_HOME") or ".promote") / "logs"
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.log"
+    path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    return path

@@ -1,0 +1,109 @@
+"""`promote evidence …`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from engine.cli.console import out, out_json, say
+from engine.cli.files import read_bytes, write_bytes
+from engine.cli.options import AsJson, PromotionId
+from engine.cli.session import with_client, with_store
+from engine.errors import EvidenceError, ExitCode, InputError
+
+if TYPE_CHECKING:
+    from engine.client import PromotionClient
+    from engine.store.rows import EvidenceRow
+    from engine.store.store import Store
+
+group = typer.Typer(help="Export and verify signed evidence.", no_args_is_help=True)
+
+
+@group.command("export")
+def export(
+    promotion: PromotionId,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write it; stdout by default."
+        ),
+    ] = None,
+) -> None:
+    """Write a promotion's evidence: an in-toto Statement in a signed DSSE envelope, as JSON."""
+    wanted = _promotion_id(promotion)
+
+    async def read(store: Store) -> EvidenceRow:
+        return await store.evidence.get(wanted)
+
+    row = with_store(read)
+    if output is None:
+        out(row.envelope.decode())
+        return
+    write_bytes("--output", output, row.envelope)
+    say(f"evidence {row.id}: written to {output}, signed by key {row.key_id}")
+
+
+@group.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An exported envelope.")],
+    key: Annotated[
+        Path,
+        typer.Option("--key", metavar="PUB", help="The public key that you trust, as PEM."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Verify evidence offline, with nothing but the public key: exit code 0 or 1."""
+    from engine.evidence.verify import verify_envelope
+
+    envelope, public_key = read_bytes("FILE", file), read_bytes("--key", key)
+    try:
+        verified = verify_envelope(envelope, public_key)
+    except EvidenceError as error:
+        if not as_json:
+            raise
+        out_json({"verified": False, "problem": str(error)})
+        raise typer.Exit(ExitCode.FAILED) from error
+    if as_json:
+        statement = verified.statement.model_dump(mode="json", by_alias=True)
+        out_json(
+            {
+                "verified": True,
+                "sha256": verified.sha256,
+                "key_id": verified.key_id,
+                "statement": statement,
+            }
+        )
+        return
+    out(f"verified: signed by key {verified.key_id}")
+    out(f"statement: sha256 {verified.sha256}")
+    for subject in verified.subjects:
+        out(f"subject: {subject.name}")
+
+
+@group.command("public-key")
+def public_key() -> None:
+    """Print the public key, as PEM, with which others verify our evidence."""
+    from engine.config import load_settings
+    from engine.evidence.keys import SigningKey
+
+    path = load_settings().effective_signing_key
+    if not path.exists():
+        raise InputError(
+            "PROMOTE_SIGNING_KEY", f"there is no key {path} yet", "a worker makes it at its start"
+        )
+    out(SigningKey.load(path).public_pem().decode().rstrip("\n"))
+
+
+def _promotion_id(ref: str) -> UUID:
+    try:
+        return UUID(ref.removeprefix("promotion/"))
+    except ValueError:
+        pass
+
+    async def look_up(client: PromotionClient) -> UUID:
+        return await client.promotion_id(ref)
+
+    return with_client(look_up)

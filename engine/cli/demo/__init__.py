@@ -1,0 +1,1 @@
+"""`promote demo`: two releases through a whole system of its own, from nothing to nothing."""

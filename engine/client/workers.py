@@ -1,0 +1,55 @@
+"""Tell whether anybody works on promotions at all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+
+from engine.client.translation import translated
+from engine.config import TASK_QUEUE
+from engine.errors import UnreachableError
+
+_PAUSE = timedelta(milliseconds=250)
+
+
+class NoWorkerError(UnreachableError):
+    """No worker polls our task queue; promotions stand still until one does."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"no worker polls task queue {TASK_QUEUE}; "
+            "start one with: promote worker (or promote dev)"
+        )
+
+
+async def require_worker(client: Client, within: timedelta) -> None:
+    """Return as soon as a worker polls our task queue.
+
+    Raises:
+        NoWorkerError: none did during `within`.
+    """
+    deadline = time.monotonic() + within.total_seconds()
+    while True:
+        if await is_polled(client):
+            return
+        if time.monotonic() > deadline:
+            raise NoWorkerError
+        await asyncio.sleep(_PAUSE.total_seconds())
+
+
+async def is_polled(client: Client) -> bool:
+    """Whether the server knows of a worker on our task queue (it forgets one after minutes)."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=TASK_QUEUE),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    with translated(f"ask who polls task queue {TASK_QUEUE}"):
+        response = await client.workflow_service.describe_task_queue(request, retry=True)
+    return bool(response.pollers)
