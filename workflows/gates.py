@@ -189,7 +189,7 @@ class GateEvaluation:
             {names.GATE_TYPE: gate.type, names.GATE_NAME: gate.name},
         ) as span:
             result = await self._decide(gate, opened_at)
-            span.set(result.attributes)
+            span.set({**names.GATE_DEFAULTS.get(gate.type, {}), **result.attributes})
             span.set({names.GATE_RESULT: result.outcome.value})
             if result.error is not None:
                 span.fail(result.error)

@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from engine.client.contract import UPDATE_ACCEPTED, WORKFLOW_TYPE, workflow_id
 from engine.client.execution import find, parsed
 from engine.client.state import state_of
-from engine.client.translation import translated
+from engine.client.translation import cancellable, translated
 from engine.client.workers import require_worker
 from engine.config import TASK_QUEUE
 from engine.errors import ConflictError, PromotionEngineError, UnreachableError
@@ -49,11 +49,13 @@ async def start(client: Client, request: PromotionRequest, promotion: UUID) -> P
     with translated("start the promotion"):
         try:
             async with asyncio.timeout(_ACCEPTED_WITHIN.total_seconds()):
-                answer = await client.execute_update_with_start_workflow(
-                    UPDATE_ACCEPTED, start_workflow_operation=operation
-                )
+                with cancellable():
+                    answer = await client.execute_update_with_start_workflow(
+                        UPDATE_ACCEPTED, start_workflow_operation=operation
+                    )
             state = parsed(PromotionState, answer)
         except TimeoutError as error:
+            await _take_note(operation)
             raise await _not_taken_up(client, promotion) from error
         except (WorkflowAlreadyStartedError, WorkflowUpdateFailedError, RPCError) as error:
             await _take_note(operation)

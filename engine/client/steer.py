@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine.client.execution import Execution, find, parsed
-from engine.client.translation import translated
+from engine.client.translation import cancellable, translated
 from engine.client.workers import require_worker
 from engine.errors import InputError, UnreachableError
 from engine.model.promotion import PromotionState
@@ -36,9 +36,10 @@ async def steer(
     with translated(f"{update} the promotion"):
         try:
             async with asyncio.timeout(_ANSWER_WITHIN.total_seconds()):
-                answer = await execution.handle.execute_update(
-                    update, argument.model_dump(mode="json")
-                )
+                with cancellable():
+                    answer = await execution.handle.execute_update(
+                        update, argument.model_dump(mode="json")
+                    )
         except TimeoutError as error:
             raise UnreachableError(
                 f"no worker confirmed {update!r} within {_ANSWER_WITHIN.total_seconds():.0f} s; "

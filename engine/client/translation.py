@@ -52,12 +52,9 @@ def translated(doing: str) -> Iterator[None]:
         PromotionEngineError: anything else.
     """
     try:
-        yield
+        with cancellable():
+            yield
     except RPCTimeoutOrCancelledError as error:
-        # The SDK turns a cancelled call into this one as well; a cancellation has to stay one.
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError from error
         raise UnreachableError(f"cannot {doing}: no answer in time") from error
     except WorkflowUpdateFailedError as error:
         raise from_failure(error.cause) from error
@@ -69,6 +66,21 @@ def translated(doing: str) -> Iterator[None]:
         raise _from_rpc(doing, error) from error
     except TemporalError as error:
         raise PromotionEngineError(f"cannot {doing}: {error}") from error
+
+
+@contextmanager
+def cancellable() -> Iterator[None]:
+    """Let a cancellation, such as that by `asyncio.timeout`, come out of the block as one.
+
+    The SDK turns the cancellation of some calls into an error of its own.
+    """
+    try:
+        yield
+    except RPCTimeoutOrCancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
+        raise
 
 
 def from_failure(cause: BaseException) -> PromotionEngineError:

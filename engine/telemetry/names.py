@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
+
+from engine.model.verdict import AttributeValue
 
 PROMOTION_REQUEST: Final = "promotion.request"
 EVALUATE_GATES: Final = "promotion.evaluate_gates"
@@ -45,6 +48,21 @@ LOCK_WAIT_SECONDS: Final = "environment.lock.wait_seconds"
 GATE_TYPE: Final = "gate.type"
 GATE_NAME: Final = "gate.name"
 GATE_RESULT: Final = "gate.result"
+
+GATE_DEFAULTS: Final[Mapping[str, Mapping[str, AttributeValue]]] = {
+    "security": {
+        "vulnerabilities.critical": -1,
+        "vulnerabilities.high": -1,
+        "vulnerabilities.medium": -1,
+        "vulnerabilities.low": -1,
+    },
+    "approval": {
+        "approval.required": 0,
+        "approval.received": 0,
+        "approval.wait_seconds": 0.0,
+    },
+}
+"""What a gate's span carries when the gate broke or was never heard; -1 is an unknown count."""
 
 WORKFLOW_RUN_ID: Final = "workflow.run_id"
 WORKFLOW_TEMPLATE_NAME: Final = "workflow.template_name"

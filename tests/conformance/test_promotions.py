@@ -182,6 +182,20 @@ async def test_a_denial_by_each_gate_conforms(
     assert result.evidence is not None
 
 
+async def test_a_gate_that_breaks_conforms(system: System, receiver: Receiver) -> None:
+    release = await system.release("1.0.0", b"no report at all")
+    handle = await system.start(release, "production")
+    result = PromotionResult.model_validate(await handle.result())
+    spans = await finished(receiver, result)
+
+    assert deviations(spans) == []
+    assert result.status is PromotionStatus.DENIED
+    broken = only(spans, "gate.security")
+    assert broken.attributes["error.type"] == "GateError"
+    assert broken.attributes["gate.result"] == "failed"
+    assert only(spans, "promotion.request").attributes["error"] is False
+
+
 async def test_a_promotion_that_fails_in_a_step_conforms(
     system: System, receiver: Receiver
 ) -> None:

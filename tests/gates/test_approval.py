@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -244,6 +244,7 @@ _VOTES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(
     votes=_VOTES,
     required=st.integers(1, 3),
@@ -288,6 +289,7 @@ def test_verdicts_follow_from_the_countable_votes(
         assert set(verdict.who) == approvers - set(approved)
 
 
+@settings(deadline=None)
 @given(votes=_VOTES, user=_PEOPLE, decision=st.sampled_from([APPROVE, REJECT]))
 def test_a_vote_that_is_accepted_changes_what_the_gate_counts(
     votes: list[Vote], user: str, decision: VoteDecision

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from uuid import uuid5
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ from engine.model.base import Json
 from engine.model.verdict import Allow, Defer, Deny, Verdict
 from tests.gates.builders import context, promotion, reader
 from tests.gates.wall_clock import ZONES, instant_of, shown
+from tests.gates.work import work_of
 
 YEAR_END: dict[str, Json] = {
     "name": "year end",
@@ -236,14 +236,17 @@ class TestSeveral:
         ("24h", "FREQ=DAILY;COUNT=10000"),
     ],
 )
-async def test_many_dense_windows_are_decided_in_bounded_work(duration: str, rrule: str) -> None:
-    windows = [
-        _window("2000-01-01T00:00", name=f"w{number}", duration=duration, rrule=rrule)
-        for number in range(5)
-    ]
-    began = time.process_time()
-    assert isinstance(await _verdict(_utc("2026-06-01T12:00"), *windows), Deny | Allow)
-    assert time.process_time() - began < 10
+def test_a_dense_window_is_followed_in_bounded_work(duration: str, rrule: str) -> None:
+    window = _window("2000-01-01T00:00", duration=duration, rrule=rrule)
+    config: dict[str, Json] = {"windows": [window], "on_freeze": "wait"}
+    asked = context("freeze_window", config, now=_utc("2026-06-01T12:00"))
+
+    def evaluate() -> None:
+        # This gate awaits nothing, so one step takes it to its end.
+        with pytest.raises(StopIteration):
+            FreezeWindowGate().evaluate(asked, reader()).send(None)
+
+    assert work_of(evaluate) < 1_000_000
 
 
 @pytest.mark.parametrize("year", [1, 1969, 1999, 2399, 9999])
@@ -258,7 +261,7 @@ _BEGINS = st.datetimes(datetime(2025, 1, 1), datetime(2026, 12, 31)).map(
 _LENGTHS = st.integers(1, 40).map(lambda quarters: timedelta(minutes=15 * quarters))
 
 
-@settings(deadline=2000, max_examples=200)
+@settings(deadline=None, max_examples=200)
 @given(
     zone_name=st.sampled_from(ZONES),
     first=_BEGINS,

@@ -7,7 +7,7 @@ import io
 import json
 import tarfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,26 @@ class System:
 
 
 @asynccontextmanager
+async def prepared_system(
+    home: Path, temporal_address: str, environ: pytest.MonkeyPatch, *, database_url: str = ""
+) -> AsyncIterator[System]:
+    """A system whose database is ready, with neither a worker nor agents."""
+    environ.setenv("TEMPORAL_ADDRESS", temporal_address)
+    settings = Settings(home=home, database_url=database_url)
+    await schema.upgrade(settings.effective_database_url)
+    async with Store.open(settings.effective_database_url) as store:
+        client = await connect(settings)
+        yield System(
+            settings=settings,
+            store=store,
+            client=client,
+            promotions=PromotionClient(client),
+            tenant=f"t{uuid4().hex[:8]}",
+            directory=home,
+        )
+
+
+@asynccontextmanager
 async def running_system(
     home: Path,
     temporal_address: str,
@@ -161,25 +181,15 @@ async def running_system(
     protocol: str = "grpc",
 ) -> AsyncIterator[System]:
     """A system whose worker runs; agents are started by `with_agents`."""
-    environ.setenv("TEMPORAL_ADDRESS", temporal_address)
     if endpoint:
         environ.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
         environ.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
         environ.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
-    settings = Settings(home=home, database_url=database_url)
-    await schema.upgrade(settings.effective_database_url)
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store.open(settings.effective_database_url))
-        await stack.enter_async_context(running_worker(settings))
-        client = await connect(settings)
-        yield System(
-            settings=settings,
-            store=store,
-            client=client,
-            promotions=PromotionClient(client),
-            tenant=f"t{uuid4().hex[:8]}",
-            directory=home,
-        )
+    async with (
+        prepared_system(home, temporal_address, environ, database_url=database_url) as system,
+        running_worker(system.settings),
+    ):
+        yield system
 
 
 @asynccontextmanager

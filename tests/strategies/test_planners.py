@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -42,6 +42,7 @@ _STRATEGIES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(_STRATEGIES, st.integers(1, 60))
 def test_every_target_comes_exactly_once_and_in_order(strategy: Strategy, count: int) -> None:
     targets = _targets(count)
@@ -49,6 +50,7 @@ def test_every_target_comes_exactly_once_and_in_order(strategy: Strategy, count:
     assert [target for batch in planned.batches for target in batch] == targets
 
 
+@settings(deadline=None)
 @given(_STRATEGIES, st.integers(1, 60))
 def test_every_batch_has_the_stated_size_but_the_last_may_be_smaller(
     strategy: Strategy, count: int
@@ -59,11 +61,13 @@ def test_every_batch_has_the_stated_size_but_the_last_may_be_smaller(
     assert 1 <= last <= planned.batch_size <= count
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60))
 def test_all_at_once_is_one_batch(count: int) -> None:
     assert _sizes(AllAtOnce(), count) == [count]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100), st.integers(1, 60))
 def test_a_percentage_is_never_exceeded_by_a_batch_of_more_than_one(share: int, count: int) -> None:
     size = plan(Rolling(batch_size=f"{share}%"), _targets(count)).batch_size

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.model.execution import StepStatus
@@ -53,6 +53,7 @@ def test_what_starts_and_what_is_lost(
     assert _ids(unreachable(DIAMOND, statuses)) == lost
 
 
+@settings(deadline=None)
 @given(dags(), st.data())
 def test_when_all_goes_well_each_node_runs_once_and_after_its_needs(
     template: Template, data: st.DataObject
@@ -68,6 +69,7 @@ def test_when_all_goes_well_each_node_runs_once_and_after_its_needs(
     assert sorted(order) == sorted(node.id for node in template.nodes)
 
 
+@settings(deadline=None)
 @given(dags(), st.data())
 def test_with_failures_and_parallel_runs_each_node_ends_in_exactly_one_way(
     template: Template, data: st.DataObject
@@ -96,6 +98,7 @@ def test_with_failures_and_parallel_runs_each_node_ends_in_exactly_one_way(
     assert bool(lost) <= over
 
 
+@settings(deadline=None)
 @given(dags(), st.data())
 def test_a_node_is_never_both_ready_and_lost(template: Template, data: st.DataObject) -> None:
     statuses = data.draw(
@@ -106,6 +109,7 @@ def test_a_node_is_never_both_ready_and_lost(template: Template, data: st.DataOb
     assert not set(_ids(ready(template, statuses))) & set(_ids(unreachable(template, statuses)))
 
 
+@settings(deadline=None)
 @given(dags(), st.data())
 def test_what_follows_a_skipped_node_is_lost_however_far_down(
     template: Template, data: st.DataObject

@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InputError
@@ -27,6 +27,7 @@ def _refused(*nodes: Node, groups: Mapping[str, tuple[str, ...]] | None = None) 
     return caught.value
 
 
+@settings(deadline=None)
 @given(dags())
 def test_every_acyclic_template_of_known_nodes_is_valid(template: Template) -> None:
     check(template)
@@ -78,6 +79,7 @@ def test_every_cycle_is_printed(nodes: list[Node], cycles: list[str]) -> None:
     assert str(error).count("a cycle: ") == len(cycles)
 
 
+@settings(deadline=None)
 @given(dags(), st.data())
 def test_a_cycle_is_found_wherever_it_is_closed(template: Template, data: st.DataObject) -> None:
     needed: dict[str, set[str]] = {node.id: set(node.needs) for node in template.nodes}

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import GateError
@@ -104,6 +104,7 @@ def test_a_missing_severity_is_refused_rather_than_taken_for_harmless() -> None:
         parse(json.dumps(document(entry)).encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_report_or_a_gate_error(data: bytes) -> None:
     with suppress(GateError):
@@ -117,6 +118,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_json_in_place_of_a_part_gives_a_report_or_a_gate_error(data: st.DataObject) -> None:
     mutated = document(vulnerability("CVE-1", "HIGH"))
@@ -132,6 +134,7 @@ def test_any_json_in_place_of_a_part_gives_a_report_or_a_gate_error(data: st.Dat
         assert sum(parsed.counts.values()) == len(parsed.findings)
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0), st.integers(min_value=0, max_value=255))
 def test_one_changed_byte_gives_a_report_or_a_gate_error(position: int, byte: int) -> None:
     data = bytearray(report(("CVE-1", "HIGH")))
@@ -143,6 +146,7 @@ def test_one_changed_byte_gives_a_report_or_a_gate_error(position: int, byte: in
 _SEVERITIES = st.sampled_from(["CRITICAL", "HIGH", "MEDIUM", "LOW", "UNKNOWN"])
 
 
+@settings(deadline=None)
 @given(st.lists(_SEVERITIES, max_size=30))
 def test_counts_are_those_of_what_was_written(severities: list[str]) -> None:
     counts = parse(report(*(("CVE-1", severity) for severity in severities))).counts
