@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from engine.model.approval import Vote
-from engine.model.base import Timestamp, Value
+from engine.model.base import Duration, Timestamp, Value
 from engine.model.deployment import DeploymentResult
 from engine.model.execution import StepResult, StepStatus
 from engine.model.failure import Failure
@@ -27,10 +27,17 @@ class ResolveInput(Value):
 
 
 class Resolution(Value):
-    """What a request was resolved to, and whether its trace is sampled."""
+    """What a request was resolved to, and what is to become of its trace.
+
+    Attributes:
+        sampled: the head decision.
+        settle_after: how long after the promotion's end its trace is settled; None where nothing
+            is exported.
+    """
 
     promotion: PromotionSnapshot
     sampled: bool
+    settle_after: Duration | None = None
 
 
 class StatusRecord(Value):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import activity
 
 from activities.contract import GateRecord, Resolution, ResolveInput, StatusRecord, VoteRecord
@@ -12,14 +14,20 @@ from engine.model.environment import EnvironmentDefinition
 from engine.model.promotion import PromotionSnapshot
 from engine.model.release import Release
 from engine.store.store import Store
-from engine.telemetry.sampling import is_sampled
+from engine.telemetry.sampling import default_rate, is_sampled
 
 
 class PromotionActivities:
-    """Activities over the store."""
+    """Activities over the store.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        settle_after: how long after its end a promotion's trace is settled; None where nothing is
+            exported.
+    """
+
+    def __init__(self, store: Store, settle_after: timedelta | None = None) -> None:
         self._store = store
+        self._settle_after = settle_after
 
     @activity.defn(name="promotion.resolve")
     async def resolve(self, given: ResolveInput) -> Resolution:
@@ -48,8 +56,14 @@ class PromotionActivities:
             requested_at=given.requested_at,
         )
         await self._store.promotions.open(snapshot, given.workflow_id, given.run_id, given.trace_id)
-        sampled = is_sampled(given.trace_id, given.caller, environment.sampling)
-        return Resolution(promotion=snapshot, sampled=sampled)
+        rate = environment.sampling
+        if rate is None:
+            rate = default_rate(environment.name)
+        return Resolution(
+            promotion=snapshot,
+            sampled=is_sampled(given.trace_id, given.caller, rate),
+            settle_after=self._settle_after,
+        )
 
     @activity.defn(name="promotion.record_status")
     async def record_status(self, record: StatusRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,24 @@ from activities.evidence import EvidenceActivities
 from activities.execution import ExecutionActivities
 from activities.gate import GateActivities
 from activities.promotion import PromotionActivities
+from activities.trace import Project, TraceActivities
 from engine.store.store import Store
+from engine.telemetry.export import OtlpSink
 
 
-def worker_activities(store: Store, signing_key: Path) -> Sequence[Callable[..., Any]]:
-    """What a worker carries out, bound to its store and key."""
-    promotion = PromotionActivities(store)
+def worker_activities(
+    store: Store,
+    signing_key: Path,
+    project: Project,
+    sink: OtlpSink | None,
+    settle_after: timedelta | None,
+) -> Sequence[Callable[..., Any]]:
+    """What a worker carries out, bound to its store, key and exporter."""
+    promotion = PromotionActivities(store, settle_after)
     execution = ExecutionActivities(store)
     deployment = DeploymentActivities(store)
     evidence = EvidenceActivities(store, signing_key)
+    trace = TraceActivities(store, sink, project)
     return [
         promotion.resolve,
         promotion.record_status,
@@ -36,6 +46,8 @@ def worker_activities(store: Store, signing_key: Path) -> Sequence[Callable[...,
         deployment.record,
         evidence.generate,
         evidence.sign,
+        trace.deliver,
+        trace.forget,
     ]
 
 

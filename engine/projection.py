@@ -15,35 +15,37 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 
 from engine.errors import NotFoundError, PromotionEngineError, UnreachableError
+from engine.telemetry import names
+from engine.telemetry.closing import close_of, cut_off
 from engine.telemetry.interceptor import TracingInterceptor
-from engine.telemetry.record import SpanRecord
 from engine.telemetry.sink import CollectingSink
+from engine.telemetry.trace import Trace
 from engine.temporal import DATA_CONVERTER
 from workflows.registry import WORKFLOWS, workflow_runner
 
 
-async def project(client: Client, workflow_id: str) -> list[SpanRecord]:
-    """The spans of a promotion and of its children, parents before their children by start.
+async def project(client: Client, workflow_id: str, run_id: str | None = None) -> Trace:
+    """The trace of a promotion and of its children.
 
     Args:
         workflow_id: of the `promotion.request` workflow.
-
-    Returns:
-        All spans, `ended_at` None where the work goes on; empty while the request is not resolved.
+        run_id: which run of it, where the id was used again; the latest by default.
 
     Raises:
         NotFoundError: there is no such workflow.
         UnreachableError: the server does not answer.
         PromotionEngineError: the history was not made by this code's workflows.
     """
-    spans: list[SpanRecord] = []
-    async for history in histories(client, workflow_id):
-        spans += await project_history(history)
-    return sorted(spans, key=lambda span: (span.started_at, span.parent_span_id is not None))
+    parts = [await project_history(one) async for one in histories(client, workflow_id, run_id)]
+    spans = sorted(
+        (span for part in parts for span in part.spans),
+        key=lambda span: (span.started_at, span.parent_span_id is not None),
+    )
+    return Trace(tuple(spans), any(part.sampled for part in parts), parts[0].keep)
 
 
-async def project_history(history: WorkflowHistory) -> list[SpanRecord]:
-    """The spans of one workflow's history.
+async def project_history(history: WorkflowHistory) -> Trace:
+    """The part of a trace that one workflow's history tells.
 
     Raises:
         PromotionEngineError: the history was not made by this code's workflows.
@@ -62,13 +64,21 @@ async def project_history(history: WorkflowHistory) -> list[SpanRecord]:
             f"the history of workflow {history.workflow_id!r} cannot be replayed by this version: "
             f"{replayed.replay_failure}"
         )
-    return sink.spans + [span for scope in tracing.scopes for span in scope.open_records()]
+    still_open = [span for scope in tracing.scopes for span in scope.open_records()]
+    close = close_of(history)
+    if close is not None:
+        still_open = [cut_off(span, close) for span in still_open]
+    return Trace(
+        (*sink.spans, *still_open),
+        any(scope.sampled for scope in tracing.scopes),
+        tuple(status for scope in tracing.scopes for status in scope.keep),
+    )
 
 
 async def histories(
     client: Client, workflow_id: str, run_id: str | None = None
 ) -> AsyncIterator[WorkflowHistory]:
-    """The history of a workflow, followed by those of its children and of theirs.
+    """The history of a workflow, followed by those of its children that have spans, and of theirs.
 
     Raises:
         NotFoundError: there is no such workflow.
@@ -85,6 +95,9 @@ async def histories(
     yield history
     for event in history.events:
         if event.HasField("child_workflow_execution_started_event_attributes"):
-            child = event.child_workflow_execution_started_event_attributes.workflow_execution
-            async for descendant in histories(client, child.workflow_id, child.run_id):
-                yield descendant
+            started = event.child_workflow_execution_started_event_attributes
+            # A settlement has no spans, and it asks for the trace while it runs itself.
+            if started.workflow_type.name in names.TRACED_WORKFLOWS:
+                child = started.workflow_execution
+                async for descendant in histories(client, child.workflow_id, child.run_id):
+                    yield descendant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,10 +15,12 @@ from activities.registry import worker_activities
 from engine.config import TASK_QUEUE, Settings
 from engine.evidence.keys import SigningKey
 from engine.processes import say_ready, stop_on_signals
+from engine.projection import project
 from engine.search_attributes import require_search_attributes
 from engine.store.store import Store
-from engine.telemetry.export import sink_from_environment
+from engine.telemetry.export import OtlpSink, schedule_delay, sink_from_environment
 from engine.telemetry.interceptor import TracingInterceptor
+from engine.telemetry.receipts import ReceiptWriter
 from engine.telemetry.sampling import sampler
 from engine.temporal import connect
 from workflows.registry import WORKFLOWS, workflow_runner
@@ -26,13 +29,22 @@ GRACE = timedelta(seconds=10)
 """How long activities may go on after a worker was told to stop."""
 
 
-def build_worker(client: Client, store: Store, settings: Settings) -> Worker:
+SETTLE_DELAYS = 2
+"""Batch delays that a settlement waits for spans that other workers still hold."""
+
+
+def build_worker(
+    client: Client, store: Store, settings: Settings, sink: OtlpSink | None = None
+) -> Worker:
     """A worker on `promotions`. The client brings the tracing interceptor."""
+    settle_after = None if sink is None else SETTLE_DELAYS * schedule_delay()
     return Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
-        activities=worker_activities(store, settings.effective_signing_key),
+        activities=worker_activities(
+            store, settings.effective_signing_key, project, sink, settle_after
+        ),
         interceptors=[ErrorInterceptor()],
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=GRACE,
@@ -50,17 +62,26 @@ async def running_worker(settings: Settings) -> AsyncIterator[None]:
     """
     sampler(None)
     SigningKey.load_or_create(settings.effective_signing_key)
-    sink = sink_from_environment()
-    try:
-        async with Store.open(settings.effective_database_url) as store:
-            await store.require_current_schema()
+    async with Store.open(settings.effective_database_url) as store:
+        await store.require_current_schema()
+        async with _exporting(store) as sink:
             client = await connect(settings, TracingInterceptor(sink))
             await require_search_attributes(client)
-            async with build_worker(client, store, settings):
+            async with build_worker(client, store, settings, sink):
                 yield
+
+
+@asynccontextmanager
+async def _exporting(store: Store) -> AsyncIterator[OtlpSink | None]:
+    receipts = ReceiptWriter(store.receipts.add)
+    sink = sink_from_environment(exported=receipts)
+    try:
+        yield sink
     finally:
         if sink is not None:
-            sink.shutdown()
+            # In a thread, since the receipts of the last batch are written on this loop meanwhile.
+            await asyncio.to_thread(sink.shutdown)
+            await receipts.drain()
 
 
 async def run_worker(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -17,6 +18,7 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     from activities.contract import Resolution, ResolveInput, VoteRecord
     from activities.promotion import PromotionActivities
+    from activities.trace import SettleRequest
     from engine.gates.approval import check_vote
     from engine.model import identity
     from engine.model.approval import CancelInput, Vote, VoteDecision, VoteInput
@@ -39,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.gates import GateEvaluation, Votes
     from workflows.options import SHORT
     from workflows.record import PromotionRecord
+    from workflows.settlement import leave_behind
 
 
 @workflow.defn(name="promotion.request")
@@ -55,6 +58,8 @@ class PromotionWorkflow:
         self._work: asyncio.Task[None] | None = None
         self._execution: workflow.ChildWorkflowHandle[Any, Any] | None = None
         self._lock = EnvironmentLock()
+        self._sampled = False
+        self._settle_after: timedelta | None = None
         self._cancelled_by = ""
 
     @workflow.run
@@ -80,7 +85,7 @@ class PromotionWorkflow:
             record.end(PromotionStatus.CANCELLED)
         except FailureError as error:
             record.broke(failure_of(error))
-        result = await _uninterrupted(record.conclude())
+        result = await _uninterrupted(self._conclude(record))
         await workflow.wait_condition(workflow.all_handlers_finished)
         if result.failure is not None:
             raise ApplicationError(
@@ -92,6 +97,22 @@ class PromotionWorkflow:
         if result.status is PromotionStatus.CANCELLED and not self._cancelled_by:
             # Cancelled in Temporal's own way, so it ends in that way too.
             raise asyncio.CancelledError
+        return result
+
+    async def _conclude(self, record: PromotionRecord) -> PromotionResult:
+        result = await record.conclude()
+        wanted = self._sampled or result.failure is not None
+        wanted = wanted or result.status in record.promotion.environment.keep_traces
+        if self._settle_after is not None and wanted:
+            info = workflow.info()
+            await leave_behind(
+                SettleRequest(
+                    promotion_id=self._id,
+                    workflow_id=info.workflow_id,
+                    run_id=info.first_execution_run_id,
+                    after=self._settle_after,
+                )
+            )
         return result
 
     async def _accept(self, given: Any) -> PromotionRecord:
@@ -107,6 +128,7 @@ class PromotionWorkflow:
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise self._refusal from error
         spans.bind(resolution.promotion, sampled=resolution.sampled)
+        self._sampled, self._settle_after = resolution.sampled, resolution.settle_after
         self._record = PromotionRecord(resolution.promotion, self._votes)
         await self._record.change(PromotionStatus.PENDING)
         return self._record

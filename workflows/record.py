@@ -150,11 +150,7 @@ class PromotionRecord:
         await self._store()
         spans.conclude(
             {
-                names.PROMOTION_ID: str(self.promotion.promotion_id),
                 names.PROMOTION_STATUS: self.status.value,
-                names.PROMOTION_GATES: tuple(
-                    gate.name for gate in self.promotion.environment.gates
-                ),
                 names.PROMOTION_DECISION: self.decision.value,
                 names.LOCK_WAIT_SECONDS: self.queued_for.total_seconds(),
             },

@@ -10,12 +10,14 @@ from workflows.deployment import DeploymentWorkflow
 from workflows.environment_lock import EnvironmentLockWorkflow
 from workflows.execution import ExecutionWorkflow
 from workflows.promotion import PromotionWorkflow
+from workflows.settlement import SettlementWorkflow
 
 WORKFLOWS: Sequence[type] = (
     PromotionWorkflow,
     ExecutionWorkflow,
     DeploymentWorkflow,
     EnvironmentLockWorkflow,
+    SettlementWorkflow,
 )
 
 

@@ -113,6 +113,7 @@ def _definition(
             template=_template(checker, given.template, (*location, "template")),
             strategy=given.strategy,
             sampling=given.sampling,
+            keep_traces=given.keep_traces,
         ),
         targets=_targets(checker, given.targets, (*location, "targets"), tenant, environment),
     )

@@ -60,7 +60,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Name = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$", max_length=63)
 ]
-"""A name usable in URLs, file names, workflow ids and labels: RFC 1123, dots and underscores too."""
+"""A name for URLs, file names, workflow ids and labels: RFC 1123, dots and underscores too."""
 
 
 def utc(moment: datetime) -> datetime:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.model.base import Document, Json, Name, Value
 from engine.model.canonical import digest_of
+from engine.model.status import PromotionStatus
 from engine.model.strategy import AllAtOnce, Strategy
 from engine.model.template import Template
 
@@ -40,7 +41,13 @@ class TargetDocument(Document):
 
 
 class EnvironmentDocument(Document):
-    """One environment of an environment file."""
+    """One environment of an environment file.
+
+    Attributes:
+        sampling: share of its promotions' traces that are exported; by its name when left out.
+        keep_traces: statuses at the end, beside errors, for which a trace is exported all the same,
+            e.g. `[denied, rejected]`.
+    """
 
     name: Name
     order: int = 0
@@ -49,6 +56,7 @@ class EnvironmentDocument(Document):
     template: str | Template = "standard"
     strategy: Strategy = AllAtOnce()
     sampling: float | None = Field(default=None, ge=0, le=1)
+    keep_traces: tuple[PromotionStatus, ...] = ()
 
 
 class EnvironmentFile(Document):
@@ -88,6 +96,7 @@ class Environment(Value):
     template: Template
     strategy: Strategy
     sampling: float | None = None
+    keep_traces: tuple[PromotionStatus, ...] = ()
 
     @property
     def policy_digest(self) -> str:

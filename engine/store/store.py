@@ -11,6 +11,7 @@ from engine.store.environments import EnvironmentRepository
 from engine.store.evidence import EvidenceRepository
 from engine.store.executions import ExecutionRepository
 from engine.store.promotions import PromotionRepository
+from engine.store.receipts import ReceiptRepository
 from engine.store.releases import ReleaseRepository
 
 
@@ -27,6 +28,7 @@ class Store:
         promotions: promotions with their gates and votes.
         executions: template runs, steps, deployment jobs and agent tasks.
         evidence: statements and envelopes.
+        receipts: which spans a collector has taken.
     """
 
     def __init__(self, database: Database) -> None:
@@ -36,6 +38,7 @@ class Store:
         self.promotions = PromotionRepository(database)
         self.executions = ExecutionRepository(database)
         self.evidence = EvidenceRepository(database)
+        self.receipts = ReceiptRepository(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

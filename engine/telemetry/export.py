@@ -6,23 +6,26 @@ Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace.status import Status, StatusCode
 
-from engine.errors import InputError
+from engine.errors import InputError, UnreachableError
 from engine.telemetry.record import SpanRecord
 from engine.telemetry.resource import DISTRIBUTION, resource, service_version
 
-SCHEDULE_DELAY_MS = 10_000.0
+SCHEDULE_DELAY_MS = 10_000
 BATCH_SIZE = 1024
 QUEUE_SIZE = 16_384
+
+Exported = Callable[[Sequence[tuple[str, str]]], None]
+"""Takes the trace and span ids of spans that a collector has taken."""
 
 _SCOPE = InstrumentationScope(DISTRIBUTION, service_version())
 
@@ -33,14 +36,18 @@ class OtlpSink:
     Args:
         exporter: where batches go.
         about: the resource of this process.
+        exported: told, on the exporting thread, which spans the collector has taken.
     """
 
-    def __init__(self, exporter: SpanExporter, about: Resource) -> None:
+    def __init__(
+        self, exporter: SpanExporter, about: Resource, exported: Exported | None = None
+    ) -> None:
         self._resource = about
+        self._exporter = _Telling(exporter, exported)
         self._processor = BatchSpanProcessor(
-            exporter,
+            self._exporter,
             max_queue_size=_integer("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE),
-            schedule_delay_millis=_integer("OTEL_BSP_SCHEDULE_DELAY", int(SCHEDULE_DELAY_MS)),
+            schedule_delay_millis=schedule_delay().total_seconds() * 1000,
             max_export_batch_size=_integer("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH_SIZE),
         )
 
@@ -48,9 +55,48 @@ class OtlpSink:
         """Queue one finished span; drops it when the queue is full."""
         self._processor.on_end(to_readable(span, self._resource))
 
+    def deliver(self, spans: Sequence[SpanRecord]) -> None:
+        """Export spans now, past the queue, and return when the collector has taken them all.
+
+        Raises:
+            UnreachableError: it has not.
+        """
+        for start in range(0, len(spans), BATCH_SIZE):
+            batch = spans[start : start + BATCH_SIZE]
+            readable = [to_readable(span, self._resource) for span in batch]
+            if self._exporter.export(readable) is not SpanExportResult.SUCCESS:
+                raise UnreachableError("the collector did not take the spans")
+
     def shutdown(self) -> None:
         """Export what is queued, within the exporter's own timeout, and stop."""
         self._processor.shutdown()  # type: ignore[no-untyped-call]  # the SDK left it untyped
+
+
+class _Telling(SpanExporter):
+    """Tells what its exporter has delivered."""
+
+    def __init__(self, exporter: SpanExporter, exported: Exported | None) -> None:
+        self._exporter = exporter
+        self._exported = exported
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        if result is SpanExportResult.SUCCESS and self._exported is not None:
+            contexts = [span.context for span in spans]
+            self._exported(
+                [
+                    (f"{context.trace_id:032x}", f"{context.span_id:016x}")
+                    for context in contexts
+                    if context is not None
+                ]
+            )
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
 
 
 def to_readable(span: SpanRecord, about: Resource) -> ReadableSpan:
@@ -90,8 +136,22 @@ def to_readable(span: SpanRecord, about: Resource) -> ReadableSpan:
     )
 
 
-def sink_from_environment(environ: Mapping[str, str] | None = None) -> OtlpSink | None:
+def schedule_delay() -> timedelta:
+    """How long a finished span waits for others before its batch is exported.
+
+    Raises:
+        InputError: OTEL_BSP_SCHEDULE_DELAY is no number of milliseconds.
+    """
+    return timedelta(milliseconds=_integer("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MS))
+
+
+def sink_from_environment(
+    environ: Mapping[str, str] | None = None, exported: Exported | None = None
+) -> OtlpSink | None:
     """The exporter that the standard OTEL_* variables ask for; None when they name no endpoint.
+
+    Args:
+        exported: see `OtlpSink`.
 
     Raises:
         InputError: a variable has a value that cannot be used.
@@ -106,7 +166,7 @@ def sink_from_environment(environ: Mapping[str, str] | None = None) -> OtlpSink 
         for name in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
     ):
         return None
-    return OtlpSink(_exporter(source), resource(source))
+    return OtlpSink(_exporter(source), resource(source), exported)
 
 
 def _exporter(source: Mapping[str, str]) -> SpanExporter:

@@ -15,6 +15,9 @@ ASSIGN_TASKS: Final = "deployment.assign_tasks"
 EVIDENCE_GENERATE: Final = "evidence.generate"
 EVIDENCE_SIGN: Final = "evidence.sign"
 
+TRACED_WORKFLOWS: Final = (PROMOTION_REQUEST, WORKFLOW_EXECUTE, DEPLOYMENT_EXECUTE)
+"""The workflow types that are spans, each by its own name."""
+
 
 def gate(gate_type: str) -> str:
     """The span name of one gate's evaluation."""
@@ -44,6 +47,9 @@ PROMOTION_GATES: Final = "promotion.gates"
 PROMOTION_DECISION: Final = "promotion.decision"
 
 LOCK_WAIT_SECONDS: Final = "environment.lock.wait_seconds"
+
+KEPT_FOR: Final = "sampling.kept_for"
+"""On the root of a trace that was exported although it was not sampled: why."""
 
 GATE_TYPE: Final = "gate.type"
 GATE_NAME: Final = "gate.name"

@@ -24,6 +24,8 @@ from opentelemetry.sdk.trace.sampling import (
 from engine.errors import InputError
 from engine.telemetry.propagation import TraceContext, to_otel
 
+PRODUCTION_NAMES = ("production", "prod")
+PRODUCTION_RATE = 0.1
 DEFAULT_SAMPLER = "parentbased_traceidratio"
 SAMPLERS = (
     "always_on",
@@ -33,6 +35,11 @@ SAMPLERS = (
     "parentbased_always_off",
     "parentbased_traceidratio",
 )
+
+
+def default_rate(environment: str) -> float:
+    """The specification's rate for an environment that names none: 10 % in production, else all."""
+    return PRODUCTION_RATE if environment in PRODUCTION_NAMES else 1.0
 
 
 def sampler(rate: float | None, environ: Mapping[str, str] | None = None) -> Sampler:

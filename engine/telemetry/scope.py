@@ -14,7 +14,7 @@ from datetime import datetime
 from temporalio import workflow
 
 from engine.model.failure import Failure
-from engine.model.promotion import PromotionSnapshot
+from engine.model.promotion import PromotionSnapshot, PromotionStatus
 from engine.model.verdict import AttributeValue
 from engine.telemetry import ids, names
 from engine.telemetry.propagation import TraceContext
@@ -69,8 +69,11 @@ class WorkflowScope:
         self._common: dict[str, AttributeValue] = {}
         self._trace_state = ""
         self._baggage: dict[str, str] = {}
+        self._unrecorded: list[SpanRecord] = []
+        self._history_length = 0
         self.trace_id = ""
         self.sampled = False
+        self.keep: tuple[PromotionStatus, ...] = ()
         self.root: OpenSpan | None = None
         self.caller: TraceContext | None = None
 
@@ -97,12 +100,18 @@ class WorkflowScope:
     def bind(self, promotion: PromotionSnapshot, *, sampled: bool) -> None:
         """Tell what the spans are about, and whether they are sampled."""
         self.sampled = sampled
+        self.keep = promotion.environment.keep_traces
         self._common = {
             names.TENANT_ID: str(promotion.tenant_id),
             names.USER_ID: str(promotion.user_id),
             names.RELEASE_ID: str(promotion.release.id),
             names.ENVIRONMENT_NAME: promotion.environment.name,
         }
+        if self.root is not None and self.root.name == names.PROMOTION_REQUEST:
+            gates = tuple(gate.name for gate in promotion.environment.gates)
+            self.root.set(
+                {names.PROMOTION_ID: str(promotion.promotion_id), names.PROMOTION_GATES: gates}
+            )
         # What the engine knows wins over what a caller's baggage claims.
         self._baggage.update({key: str(self._common[key]) for key in names.BAGGAGE_KEYS})
 
@@ -113,6 +122,7 @@ class WorkflowScope:
 
     def open(self, name: str, identity: str) -> OpenSpan:
         """Open a span below the current one."""
+        self._emit_recorded()
         parent = _current_span.get() or self.root
         span = OpenSpan(
             name,
@@ -124,12 +134,30 @@ class WorkflowScope:
         return span
 
     def close(self, span: OpenSpan, *, at: datetime | None = None) -> None:
-        """Close a span and emit it, unless its end was emitted before this replay."""
+        """Close a span, and emit it unless its end was emitted before this replay."""
         del self._open[span.span_id]
         if self._sink is None or not self.bound:
             return
-        if self._replayed or (self.sampled and not workflow.unsafe.is_replaying()):
-            self._sink.emit(self.record(span, at or workflow.now()))
+        record = self.record(span, at or workflow.now())
+        if self._replayed:
+            self._sink.emit(record)
+        elif self.sampled and not workflow.unsafe.is_replaying():
+            self._emit_recorded()
+            self._unrecorded.append(record)
+
+    def _emit_recorded(self) -> None:
+        """Emit the spans whose ends are in the history by now.
+
+        A workflow task that is lost runs again, and what ended in it then ends at another time. So
+        a span is emitted only when a later task shows that its own was recorded. Those that ended
+        in the very last task are left to settlement.
+        """
+        length = workflow.info().get_current_history_length()
+        if self._sink is not None and length > self._history_length:
+            for span in self._unrecorded:
+                self._sink.emit(span)
+            self._unrecorded.clear()
+            self._history_length = length
 
     def record(self, span: OpenSpan, ended_at: datetime | None) -> SpanRecord:
         """The span as data; with `ended_at` None, as it stands now."""

@@ -62,7 +62,7 @@ async def system(
                 "production",
                 targets=3,
                 gates=gates(),
-                more="    strategy: {type: rolling, batch_size: 2}\n",
+                more="    sampling: 1.0\n    strategy: {type: rolling, batch_size: 2}\n",
             )
             + running.environment_yaml("frozen", gates=gates(window=ALWAYS))
             + running.environment_yaml("strict", more=FAILING_STEP)
@@ -121,7 +121,7 @@ async def test_the_histories_tell_the_same_trace(system: System, receiver: Recei
         handle = await system.start(release, "staging")
         result = PromotionResult.model_validate(await handle.result())
     spans = await finished(receiver, result)
-    told = await project(system.client, handle.id)
+    told = (await project(system.client, handle.id)).spans
 
     def micros(nanoseconds: int) -> int:
         return nanoseconds // 1000
@@ -290,7 +290,7 @@ async def test_a_caller_that_does_not_sample_is_followed(
     await finished(receiver, PromotionResult.model_validate(await sampled.result()))
 
     assert receiver.of(unsampled.trace_id) == []
-    assert len(await project(system.client, handle.id)) == 7
+    assert len((await project(system.client, handle.id)).spans) == 7
 
 
 async def test_http_protobuf_delivers_the_same(

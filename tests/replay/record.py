@@ -20,9 +20,11 @@ from temporalio.client import WorkflowFailureError
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 
+from engine.model.lock import lock_workflow_id
 from engine.model.promotion import PromotionStatus
 from engine.model.search_attributes import SEARCH_ATTRIBUTES
 from engine.projection import histories
+from tests.harness.receiver import grpc_receiver
 from tests.harness.system import System, running_system, trivy_report, with_agents
 from tests.harness.temporal import temporal_cli
 
@@ -42,11 +44,17 @@ async def record(version: str) -> None:
         search_attributes=[SearchAttributeKey.for_keyword(name) for name in SEARCH_ATTRIBUTES],
     )
     address = server.client.service_client.config.target_host
-    with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as environ:
-        async with running_system(Path(home), address, environ) as system:
+    with (
+        grpc_receiver() as receiver,
+        tempfile.TemporaryDirectory() as home,
+        pytest.MonkeyPatch.context() as environ,
+    ):
+        async with running_system(
+            Path(home), address, environ, endpoint=receiver.endpoint
+        ) as system:
             await system.apply(
                 "groups: {managers: [bob, carol]}\nenvironments:\n"
-                + system.environment_yaml("production", gates=GATES)
+                + system.environment_yaml("production", gates=GATES, more="    sampling: 1.0\n")
                 + system.environment_yaml("staging")
             )
             names = {home: "/srv/promote", socket.gethostname(): "host", str(Path.cwd()): "/app"}
@@ -83,6 +91,19 @@ async def _carry_out(system: System) -> dict[str, str]:
 
 async def _write(system: System, workflow_id: str, directory: Path, names: dict[str, str]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
+    recorded_ids = [workflow_id, f"{workflow_id}/trace"]
+    if directory.name == "allowed":
+        lock = lock_workflow_id(system.tenant, "production")
+        await system.client.get_workflow_handle(lock).result()
+        recorded_ids.append(lock)
+    await system.client.get_workflow_handle(f"{workflow_id}/trace").result()
+    for recorded_id in recorded_ids:
+        await _write_histories(system, recorded_id, directory, names)
+
+
+async def _write_histories(
+    system: System, workflow_id: str, directory: Path, names: dict[str, str]
+) -> None:
     async for history in histories(system.client, workflow_id):
         started = history.events[0].workflow_execution_started_event_attributes
         path = directory / f"{started.workflow_type.name}.json"

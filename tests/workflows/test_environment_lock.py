@@ -53,7 +53,7 @@ async def test_promotions_deploy_one_after_the_other_in_the_order_of_request(
     assert {result.status for result in results} == {PromotionStatus.SUCCEEDED}
     jobs = []
     for handle in handles:
-        spans = await project(system.client, handle.id)
+        spans = (await project(system.client, handle.id)).spans
         (job,) = [span for span in spans if span.name == "deployment.execute"]
         jobs.append((job.started_at, job.ended_at))
     for (_, end), (start, _) in pairwise(jobs):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from engine.cli.console import out_json, render, say
+from engine.cli.console import out_json, render, say, stdout_console
 from engine.cli.options import AsJson, PromotionId
 from engine.cli.session import with_temporal
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from engine.telemetry.record import SpanRecord
+
+_NARROW = 12
 
 group = typer.Typer(help="Look at a promotion's trace.", no_args_is_help=True)
 
@@ -30,7 +32,8 @@ def show(promotion: PromotionId, as_json: AsJson = False) -> None:
         from engine.client import PromotionClient
         from engine.projection import project
 
-        return await project(client, await PromotionClient(client).workflow_id(promotion))
+        trace = await project(client, await PromotionClient(client).workflow_id(promotion))
+        return list(trace.spans)
 
     spans = with_temporal(read)
     if as_json:
@@ -38,7 +41,8 @@ def show(promotion: PromotionId, as_json: AsJson = False) -> None:
     elif not spans:
         say("the promotion has no trace yet: its request is not resolved")
     else:
-        from engine.cli.trace_tree import trace_view
+        from engine.cli.trace_tree import BAR_COLUMNS, trace_view
 
         say(f"trace {spans[0].trace_id}")
-        render(trace_view(spans, datetime.now(UTC)))
+        columns = max(_NARROW, min(BAR_COLUMNS, stdout_console().width // 6))
+        render(trace_view(spans, datetime.now(UTC), columns))

@@ -114,7 +114,7 @@ class _Play:
 
     async def _show(self, state: PromotionState) -> list[str]:
         workflow_id = await self._promotions.workflow_id(state.promotion_id)
-        spans = await project(self._client, workflow_id)
+        spans = (await project(self._client, workflow_id)).spans
         self._say(f"trace {state.trace_id}")
         render(trace_view(spans, datetime.now(UTC)))
         wrong = [f"span {span.name} has not ended" for span in spans if span.ended_at is None]

@@ -14,6 +14,7 @@ from engine.store.tables.executions import (
     WorkflowRunRecord,
 )
 from engine.store.tables.promotions import ApprovalRecord, GateResultRecord, PromotionRecord
+from engine.store.tables.receipts import SpanReceiptRecord
 from engine.store.tables.releases import (
     AttachmentRecord,
     ComponentAttachmentRecord,
@@ -37,6 +38,7 @@ __all__ = [
     "GateResultRecord",
     "PromotionRecord",
     "ReleaseRecord",
+    "SpanReceiptRecord",
     "StepRunRecord",
     "TargetRecord",
     "TenantRecord",

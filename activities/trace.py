@@ -1,0 +1,107 @@
+"""Activities of settlement: what the collector lacks of a trace is brought to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from temporalio import activity
+from temporalio.client import Client
+
+from engine.errors import PromotionEngineError
+from engine.model.base import Duration, Value
+from engine.store.store import Store
+from engine.telemetry import names
+from engine.telemetry.export import OtlpSink
+from engine.telemetry.record import SpanRecord
+from engine.telemetry.trace import Trace
+
+Project = Callable[[Client, str, str | None], Awaitable[Trace]]
+"""Reads a trace back out of the histories of a workflow and its run."""
+
+
+class SettleRequest(Value):
+    """The promotion whose trace is to be settled; the input of the workflow `trace.settle`.
+
+    Attributes:
+        after: how long to wait first, so that what is on its way arrives.
+    """
+
+    promotion_id: UUID
+    workflow_id: str
+    run_id: str
+    after: Duration
+
+
+class Settlement(Value):
+    """What was found and done.
+
+    Attributes:
+        trace_id: 32 hexadecimal digits; empty when the request was never resolved.
+        expected: spans of the trace that are to be at the collector.
+        delivered: those of them that only settlement brought there.
+        kept_for: why an unsampled trace was exported; empty for a sampled one.
+    """
+
+    trace_id: str = ""
+    expected: int = 0
+    delivered: int = 0
+    kept_for: str = ""
+    span_ids: tuple[str, ...] = ()
+
+
+class NotClosedError(PromotionEngineError):
+    """The promotion still runs, so that its trace is not whole."""
+
+
+class TraceActivities:
+    """Activities over histories, receipts and the exporter.
+
+    Args:
+        sink: None where nothing is exported.
+    """
+
+    def __init__(self, store: Store, sink: OtlpSink | None, project: Project) -> None:
+        self._store = store
+        self._sink = sink
+        self._project = project
+
+    @activity.defn(name="trace.deliver")
+    async def deliver(self, request: SettleRequest) -> Settlement:
+        """Export every span of a closed promotion that the collector has no receipt for.
+
+        Raises:
+            NotClosedError: it still runs.
+            UnreachableError: the collector did not take the spans.
+        """
+        trace = await self._project(activity.client(), request.workflow_id, request.run_id)
+        root = trace.root
+        if root is None or self._sink is None or not (trace.sampled or trace.kept_for):
+            return Settlement()
+        if any(span.ended_at is None for span in trace.spans):
+            raise NotClosedError(f"promotion {request.promotion_id} still runs")
+        receipts = await self._store.receipts.of(root.trace_id)
+        missing = [
+            _marked(span, trace.kept_for) for span in trace.spans if span.span_id not in receipts
+        ]
+        if missing:
+            await asyncio.to_thread(self._sink.deliver, missing)
+        return Settlement(
+            trace_id=root.trace_id,
+            expected=len(trace.spans),
+            delivered=len(missing),
+            kept_for=trace.kept_for,
+            span_ids=tuple(span.span_id for span in trace.spans),
+        )
+
+    @activity.defn(name="trace.forget")
+    async def forget(self, settled: Settlement) -> None:
+        """Drop the receipts of a settled trace."""
+        await self._store.receipts.drop(settled.trace_id, settled.span_ids)
+
+
+def _marked(span: SpanRecord, kept_for: str) -> SpanRecord:
+    if not kept_for or span.name != names.PROMOTION_REQUEST:
+        return span
+    return span.model_copy(update={"attributes": {**span.attributes, names.KEPT_FOR: kept_for}})
