@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from engine.config import TASK_QUEUE
 from engine.errors import PromotionEngineError
 from engine.model.base import Duration, Value
+from engine.model.search_attributes import PROMOTION_ID
 from engine.store.store import Store
 from engine.telemetry import names
 from engine.telemetry.export import OtlpSink
@@ -34,6 +39,18 @@ class SettleRequest(Value):
     after: Duration
 
 
+class SweepRequest(Value):
+    """The input of the workflow `trace.sweep`.
+
+    Attributes:
+        closed_within: how far back to look for promotions that have ended.
+        settle_after: see `SettleRequest.after`.
+    """
+
+    closed_within: Duration
+    settle_after: Duration
+
+
 class Settlement(Value):
     """What was found and done.
 
@@ -49,6 +66,9 @@ class Settlement(Value):
     delivered: int = 0
     kept_for: str = ""
     span_ids: tuple[str, ...] = ()
+
+
+SETTLE_WORKFLOW = "trace.settle"
 
 
 class NotClosedError(PromotionEngineError):
@@ -99,6 +119,52 @@ class TraceActivities:
     async def forget(self, settled: Settlement) -> None:
         """Drop the receipts of a settled trace."""
         await self._store.receipts.drop(settled.trace_id, settled.span_ids)
+
+
+@activity.defn(name="trace.sweep")
+async def sweep(request: SweepRequest) -> int:
+    """Start the settlement of promotions that ended without being able to leave one behind.
+
+    Returns:
+        How many were started now; one that was settled or is being settled is left alone.
+    """
+    client = activity.client()
+    since = datetime.now(UTC) - request.closed_within
+    query = (
+        f"WorkflowType = '{names.PROMOTION_REQUEST}' AND {PROMOTION_ID} IS NOT NULL "
+        f"AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime > '{since.isoformat()}'"
+    )
+    started = 0
+    async for found in client.list_workflows(query):
+        activity.heartbeat()
+        promotion_id = found.typed_search_attributes.get(
+            SearchAttributeKey.for_keyword(PROMOTION_ID)
+        )
+        if promotion_id is None or found.run_id is None:
+            continue
+        wanted = SettleRequest(
+            promotion_id=UUID(promotion_id),
+            workflow_id=found.id,
+            run_id=found.run_id,
+            after=request.settle_after,
+        )
+        try:
+            await client.start_workflow(
+                SETTLE_WORKFLOW,
+                wanted,
+                id=settlement_id(wanted.promotion_id),
+                task_queue=TASK_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            )
+        except WorkflowAlreadyStartedError:
+            continue
+        started += 1
+    return started
+
+
+def settlement_id(promotion_id: UUID) -> str:
+    """The workflow id of a promotion's settlement; taken once, it settles once."""
+    return f"promotion/{promotion_id}/trace"
 
 
 def _marked(span: SpanRecord, kept_for: str) -> SpanRecord:

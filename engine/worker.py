@@ -18,6 +18,7 @@ from engine.processes import say_ready, stop_on_signals
 from engine.projection import project
 from engine.search_attributes import require_search_attributes
 from engine.store.store import Store
+from engine.sweep import ensure_sweep
 from engine.telemetry.export import OtlpSink, schedule_delay, sink_from_environment
 from engine.telemetry.interceptor import TracingInterceptor
 from engine.telemetry.receipts import ReceiptWriter
@@ -37,7 +38,7 @@ def build_worker(
     client: Client, store: Store, settings: Settings, sink: OtlpSink | None = None
 ) -> Worker:
     """A worker on `promotions`. The client brings the tracing interceptor."""
-    settle_after = None if sink is None else SETTLE_DELAYS * schedule_delay()
+    settle_after = None if sink is None else _settle_after()
     return Worker(
         client,
         task_queue=TASK_QUEUE,
@@ -67,8 +68,14 @@ async def running_worker(settings: Settings) -> AsyncIterator[None]:
         async with _exporting(store) as sink:
             client = await connect(settings, TracingInterceptor(sink))
             await require_search_attributes(client)
+            if sink is not None:
+                await ensure_sweep(client, _settle_after())
             async with build_worker(client, store, settings, sink):
                 yield
+
+
+def _settle_after() -> timedelta:
+    return SETTLE_DELAYS * schedule_delay()
 
 
 @asynccontextmanager

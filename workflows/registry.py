@@ -10,7 +10,7 @@ from workflows.deployment import DeploymentWorkflow
 from workflows.environment_lock import EnvironmentLockWorkflow
 from workflows.execution import ExecutionWorkflow
 from workflows.promotion import PromotionWorkflow
-from workflows.settlement import SettlementWorkflow
+from workflows.settlement import SettlementWorkflow, SweepWorkflow
 
 WORKFLOWS: Sequence[type] = (
     PromotionWorkflow,
@@ -18,6 +18,7 @@ WORKFLOWS: Sequence[type] = (
     DeploymentWorkflow,
     EnvironmentLockWorkflow,
     SettlementWorkflow,
+    SweepWorkflow,
 )
 
 

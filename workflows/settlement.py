@@ -9,9 +9,14 @@ from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from uuid import UUID
-
-    from activities.trace import Settlement, SettleRequest, TraceActivities
+    from activities.trace import (
+        Settlement,
+        SettleRequest,
+        SweepRequest,
+        TraceActivities,
+        settlement_id,
+        sweep,
+    )
     from workflows.options import SHORT
 
 ATTEMPT = timedelta(minutes=5)
@@ -43,9 +48,23 @@ class SettlementWorkflow:
         return settled.model_copy(update={"span_ids": ()})
 
 
-def settlement_id(promotion_id: UUID) -> str:
-    """The workflow id of a promotion's settlement; taken once, it settles once."""
-    return f"promotion/{promotion_id}/trace"
+@workflow.defn(name="trace.sweep")
+class SweepWorkflow:
+    """Looks for promotions that were terminated or timed out, and has their traces settled.
+
+    Such a promotion runs no code any more, so that it cannot leave its settlement behind.
+    """
+
+    @workflow.run
+    async def run(self, request: SweepRequest) -> int:
+        """Start the settlements that are lacking, and return how many there were."""
+        return await workflow.execute_activity(
+            sweep,
+            request,
+            start_to_close_timeout=ATTEMPT,
+            heartbeat_timeout=timedelta(seconds=30),
+            schedule_to_close_timeout=timedelta(minutes=10),
+        )
 
 
 async def leave_behind(request: SettleRequest) -> None:

@@ -130,7 +130,9 @@ class WorkflowScope:
             None if parent is None else parent.span_id,
             workflow.now(),
         )
-        self._open[span.span_id] = span
+        # Code that runs on while the workflow is dropped from the cache begins no work.
+        if not is_evicting():
+            self._open[span.span_id] = span
         return span
 
     def close(self, span: OpenSpan, *, at: datetime | None = None) -> None:

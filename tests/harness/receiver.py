@@ -75,14 +75,14 @@ class _Servicer(TraceServiceServicer):
 
 
 @contextmanager
-def grpc_receiver() -> Iterator[Receiver]:
+def grpc_receiver(port: int = 0) -> Iterator[Receiver]:
     receiver = Receiver()
     server = grpc.server(ThreadPoolExecutor(max_workers=4))
     register: Callable[[TraceServiceServicer, grpc.Server], None] = (
         add_TraceServiceServicer_to_server
     )
     register(_Servicer(receiver), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     receiver.endpoint = f"http://127.0.0.1:{port}"
     try:
