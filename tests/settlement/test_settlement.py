@@ -75,7 +75,7 @@ async def test_a_terminated_promotion_is_swept_and_whole(
 ) -> None:
     handle = await system.start(await system.release("1.0.0"), "production")
     await system.until_status(handle.id, PromotionStatus.AWAITING_APPROVAL)
-    await handle.terminate("the operator's hand slipped")
+    await handle.terminate(reason="the operator's hand slipped")
 
     async def swept() -> bool:
         await system.client.get_schedule_handle(SCHEDULE_ID).trigger()

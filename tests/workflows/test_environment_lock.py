@@ -67,7 +67,7 @@ async def test_a_holder_that_dies_gives_the_lock_to_the_next(system: System) -> 
     await system.until_status(first.id, PromotionStatus.RUNNING)
     second = await system.start(await system.release("1.1.0"), "staging")
     await system.until_status(second.id, PromotionStatus.QUEUED)
-    await first.terminate("the operator's hand slipped")
+    await first.terminate(reason="the operator's hand slipped")
 
     async with with_agents(system, "staging-t1"):
         result = PromotionResult.model_validate(await second.result())
