@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from typing import TypeVar
 
 HEARTBEAT_SECONDS = 1.0
@@ -19,7 +20,8 @@ async def in_thread(work: Callable[[], ResultT]) -> ResultT:
     thread still writes.
     """
     # Not asyncio.to_thread: its task is cancelled when the loop closes down, while the thread runs.
-    job = asyncio.get_running_loop().run_in_executor(None, work)
+    # The context goes along, since the trace of the task at hand is in it.
+    job = asyncio.get_running_loop().run_in_executor(None, copy_context().run, work)
     try:
         await asyncio.wait({job})
     finally:

@@ -14,6 +14,7 @@ import httpx
 
 from engine.drivers.directory.background import in_thread
 from engine.drivers.directory.durable import sync
+from engine.drivers.propagation import trace_headers
 from engine.errors import DigestMismatchError, DriverError
 
 MAX_ARTIFACT_BYTES = 4 * 2**30
@@ -133,7 +134,7 @@ def _copy(source: Path, sink: _Sink) -> None:
 
 async def _stream(artifact: str, sink: _Sink, limit: int) -> None:
     # The digest is over the bytes as they are stored, so the server is not to compress them.
-    headers = {"Accept-Encoding": "identity"}
+    headers = {**trace_headers(), "Accept-Encoding": "identity"}
     url: str | httpx.URL = artifact
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT, headers=headers) as client:

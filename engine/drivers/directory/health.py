@@ -10,6 +10,7 @@ import httpx
 
 from engine.drivers.directory.background import in_thread
 from engine.drivers.directory.config import HealthConfig
+from engine.drivers.propagation import trace_headers
 from engine.errors import HealthCheckError
 
 _TRY_SECONDS = 5.0
@@ -34,7 +35,7 @@ async def wait_until_healthy(health: HealthConfig, check_process: Callable[[], N
     deadline = time.monotonic() + health.timeout.total_seconds()
     answer = "nothing was asked"
     # A proxy that the environment names is for the way out, not for the way to the target.
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, headers=trace_headers()) as client:
         while (left := deadline - time.monotonic()) > 0:
             await in_thread(check_process)
             good, answer = await _ask(client, health, min(_TRY_SECONDS, left))

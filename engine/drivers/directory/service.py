@@ -12,6 +12,7 @@ from engine.drivers.directory.process import (
     stop,
 )
 from engine.drivers.directory.state import load_value, save_value
+from engine.drivers.propagation import trace_variables
 from engine.model.agent_task import RunningVersion
 from engine.model.base import Value
 
@@ -115,8 +116,9 @@ def start(directory: TargetDirectory, record: ServiceRecord) -> None:
 
 
 def own_variables(directory: TargetDirectory, version: RunningVersion) -> dict[str, str]:
-    """The variables by which a started process learns what it is."""
+    """The variables by which a started process learns what it is, and in which trace it started."""
     return {
+        **trace_variables(),
         "PROMOTE_RELEASE": version.release,
         "PROMOTE_COMPONENT": version.component,
         "PROMOTE_DIGEST": version.digest,
