@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 
 from temporalio.client import Client
 
+from activities.trace import Settlement
 from engine.client.contract import UPDATE_APPROVE, UPDATE_CANCEL, UPDATE_REJECT
 from engine.client.execution import find
 from engine.client.outcome import result_of
+from engine.client.settlement import settle
 from engine.client.start import start
 from engine.client.state import state_of
 from engine.client.steer import steer
@@ -125,6 +127,15 @@ class PromotionClient:
         """
         argument = CancelInput(user=user, reason=reason)
         return await steer(self._client, ref, UPDATE_CANCEL, argument)
+
+    async def settle(self, ref: str | UUID, within: timedelta) -> Settlement:
+        """Bring to the collector what it lacks of an ended promotion's trace.
+
+        Raises:
+            InputError: the promotion has not ended.
+            WaitTimeoutError: the collector has not taken the spans `within` that time.
+        """
+        return await settle(self._client, ref, within)
 
     async def list(
         self,

@@ -95,6 +95,11 @@ async def fill_evidence(store: Store) -> None:
     await store.evidence.put_envelope(evidence, sha256_hex(statement), "key-1", b"envelope")
 
 
+async def fill_receipts(store: Store) -> None:
+    """What revision 0005 adds: receipts of exported spans."""
+    await store.receipts.add([(TRACE_ID, "00f067aa0ba902b7"), (TRACE_ID, "00f067aa0ba902b8")])
+
+
 async def read_catalogue(store: Store) -> list[Value | bytes]:
     """Everything that `fill_catalogue` wrote."""
     return [
@@ -121,10 +126,16 @@ async def read_evidence(store: Store) -> list[Value | bytes]:
     return [await store.evidence.get(ID)]
 
 
+async def read_receipts(store: Store) -> list[Value | bytes]:
+    """Everything that `fill_receipts` wrote."""
+    return [span.encode() for span in sorted(await store.receipts.of(TRACE_ID))]
+
+
 STAGES = {
     "0001": (fill_catalogue, read_catalogue),
     "0002": (fill_promotions, read_promotions),
     "0003": (fill_executions, read_executions),
     "0004": (fill_evidence, read_evidence),
+    "0005": (fill_receipts, read_receipts),
 }
 """By revision: what fills the tables that it adds, and what reads them back."""

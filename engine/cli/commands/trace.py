@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.console import out_json, render, say, stdout_console
-from engine.cli.options import AsJson, PromotionId
-from engine.cli.session import with_temporal
+from engine.cli.console import out, out_json, render, say, stdout_console
+from engine.cli.options import AsJson, PromotionId, duration
+from engine.cli.session import with_client, with_temporal
+from engine.errors import ExitCode
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from activities.trace import Settlement
+    from engine.client import PromotionClient
     from engine.telemetry.record import SpanRecord
 
 _NARROW = 12
@@ -21,13 +24,7 @@ _NARROW = 12
 group = typer.Typer(help="Look at a promotion's trace.", no_args_is_help=True)
 
 
-@group.command("show")
-def show(promotion: PromotionId, as_json: AsJson = False) -> None:
-    """Draw a promotion's trace, finished or in flight.
-
-    It is read from Temporal's own history, so that no collector is needed.
-    """
-
+def _read(promotion: str) -> list[SpanRecord]:
     async def read(client: Client) -> list[SpanRecord]:
         from engine.client import PromotionClient
         from engine.projection import project
@@ -35,8 +32,27 @@ def show(promotion: PromotionId, as_json: AsJson = False) -> None:
         trace = await project(client, await PromotionClient(client).workflow_id(promotion))
         return list(trace.spans)
 
-    spans = with_temporal(read)
-    if as_json:
+    return with_temporal(read)
+
+
+@group.command("show")
+def show(
+    promotion: PromotionId,
+    as_json: AsJson = False,
+    as_otlp: Annotated[
+        bool, typer.Option("--otlp", help="Print OTLP JSON, which tracing backends import.")
+    ] = False,
+) -> None:
+    """Draw a promotion's trace, finished or in flight.
+
+    It is read from Temporal's own history, so that no collector is needed.
+    """
+    spans = _read(promotion)
+    if as_otlp:
+        from engine.telemetry.otlp_json import otlp_json
+
+        out_json(otlp_json(spans))
+    elif as_json:
         out_json(spans)
     elif not spans:
         say("the promotion has no trace yet: its request is not resolved")
@@ -46,3 +62,46 @@ def show(promotion: PromotionId, as_json: AsJson = False) -> None:
         say(f"trace {spans[0].trace_id}")
         columns = max(_NARROW, min(BAR_COLUMNS, stdout_console().width // 6))
         render(trace_view(spans, datetime.now(UTC), columns))
+
+
+@group.command("verify")
+def verify(promotion: PromotionId, as_json: AsJson = False) -> None:
+    """Hold an ended promotion's trace against the tracing specification: exit code 0 or 1."""
+    from engine.telemetry.verification import deviations
+
+    spans = _read(promotion)
+    found = deviations(spans)
+    if as_json:
+        out_json({"spans": len(spans), "deviations": found})
+    else:
+        for line in found:
+            out(line)
+        say(f"{len(spans)} spans, {len(found) or 'no'} deviations")
+    if found:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@group.command("settle")
+def settle(
+    promotion: PromotionId,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="DURATION", help="How long to wait for it.")
+    ] = "1m",
+    as_json: AsJson = False,
+) -> None:
+    """Bring to the collector what it lacks of an ended promotion's trace.
+
+    This happens by itself when a promotion ends; by hand it helps after a loss at the collector.
+    """
+    within = duration("--timeout", timeout)
+
+    async def run(client: PromotionClient) -> Settlement:
+        return await client.settle(promotion, within)
+
+    settled = with_client(run)
+    if as_json:
+        out_json(settled)
+    elif not settled.expected:
+        out("nothing is to be exported: the trace is not sampled, or the worker has no collector")
+    else:
+        out(f"{settled.delivered} of {settled.expected} spans delivered now")
