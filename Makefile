@@ -6,7 +6,7 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test chaos lint format lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ demo: $(RUNTIME) ## Run a whole promotion on an embedded system, from nothing
 
 test: $(DEVELOPMENT) ## Run all tests
 	@$(BIN)/python -m pytest
+
+chaos: $(DEVELOPMENT) ## Run the chaos tests in their long form
+	@PROMOTE_CHAOS=long $(BIN)/python -m pytest tests/chaos
 
 lint: $(DEVELOPMENT) ## Check format, lint rules, types and the import rule
 	@$(BIN)/ruff format --check .

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,23 @@ from tests.conformance.checker import deviations
 from tests.harness.processes import Process, environment, running
 from tests.harness.receiver import Received, Receiver, grpc_receiver
 from tests.harness.system import System, prepared_system
+from tests.harness.temporal import file_server
+
+LONG = os.environ.get("PROMOTE_CHAOS", "") == "long"
+"""`make chaos`: the full measure. Without it, enough to notice a loss."""
 
 ENVIRONMENTS = 8
-PROMOTIONS = 40
-WORKER_KILLS = 6
-AGENT_KILLS = 2
+PROMOTIONS = 40 if LONG else 16
+WORKER_KILLS = 6 if LONG else 3
+AGENT_KILLS = 2 if LONG else 1
 SEED = 20261124
 
 
-@pytest.fixture
-async def system(
-    tmp_path: Path, temporal_address: str, monkeypatch: pytest.MonkeyPatch
+@asynccontextmanager
+async def chaotic_system(
+    home: Path, temporal_address: str, environ: pytest.MonkeyPatch
 ) -> AsyncIterator[System]:
-    async with prepared_system(tmp_path, temporal_address, monkeypatch) as prepared:
+    async with prepared_system(home, temporal_address, environ) as prepared:
         await prepared.apply(
             "environments:\n"
             + "".join(
@@ -43,14 +48,20 @@ async def system(
         yield prepared
 
 
+Disturb = Callable[[], Awaitable[None]]
+
+
 async def carry_out(
-    system: System, temporal_address: str, endpoint: str
+    system: System, stack: ExitStack, endpoint: str, *disturbances: Disturb
 ) -> list[WorkflowHandle[Any, Any]]:
-    """Forty promotions while processes are killed; all of them come to their end."""
+    """Promotions while processes are killed and the disturbances happen; all of them succeed.
+
+    The worker and the agents run until the stack is closed.
+    """
     chance = random.Random(SEED)
     env = environment(
         system.settings.home,
-        temporal_address,
+        os.environ["TEMPORAL_ADDRESS"],
         OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
         OTEL_BSP_SCHEDULE_DELAY="200",
     )
@@ -58,35 +69,42 @@ async def carry_out(
     agent = ("agent", *(part for name in names for part in ("--id", name)))
     agent = (*agent, "--root", str(system.settings.home / "agents"))
     releases = [await system.release(f"1.{number}.0") for number in range(5)]
-    with ExitStack() as stack:
 
-        def start(*arguments: str) -> Process:
-            return stack.enter_context(running(*arguments, env=env))
+    def start(*arguments: str) -> Process:
+        return stack.enter_context(running(*arguments, env=env))
 
-        worker, agents = start("worker"), start(*agent)
-        handles = [
-            await system.start(releases[number // ENVIRONMENTS], f"e{number % ENVIRONMENTS}")
-            for number in range(PROMOTIONS)
-        ]
-        victims = ["worker"] * WORKER_KILLS + ["agent"] * AGENT_KILLS
-        chance.shuffle(victims)
-        for victim in victims:
-            await asyncio.sleep(chance.uniform(0.3, 2.0))
-            if victim == "worker":
-                worker.kill()
-                worker = await asyncio.to_thread(start, "worker")
-            else:
-                agents.kill()
-                agents = await asyncio.to_thread(start, *agent)
-        results = await asyncio.gather(*(handle.result() for handle in handles))
-        statuses = Counter(PromotionResult.model_validate(one).status for one in results)
-        assert statuses == {PromotionStatus.SUCCEEDED: PROMOTIONS}
-        settlements = [
-            system.client.get_workflow_handle(f"{handle.id}/trace") for handle in handles
-        ]
-        for settlement in settlements:
-            Settlement.model_validate(await settlement.result())
+    worker, agents = start("worker"), start(*agent)
+
+    async def kill_worker() -> None:
+        nonlocal worker
+        worker.kill()
+        worker = await asyncio.to_thread(start, "worker")
+
+    async def kill_agents() -> None:
+        nonlocal agents
+        agents.kill()
+        agents = await asyncio.to_thread(start, *agent)
+
+    handles = [
+        await system.start(releases[number // ENVIRONMENTS], f"e{number % ENVIRONMENTS}")
+        for number in range(PROMOTIONS)
+    ]
+    events = [kill_worker] * WORKER_KILLS + [kill_agents] * AGENT_KILLS + list(disturbances)
+    chance.shuffle(events)
+    for event in events:
+        await asyncio.sleep(chance.uniform(0.3, 2.0))
+        await event()
+    results = await asyncio.gather(*(handle.result() for handle in handles))
+    statuses = Counter(PromotionResult.model_validate(one).status for one in results)
+    assert statuses == {PromotionStatus.SUCCEEDED: PROMOTIONS}
     return handles
+
+
+async def settle(system: System, handles: list[WorkflowHandle[Any, Any]]) -> None:
+    """Wait until every trace is settled."""
+    for handle in handles:
+        settlement = system.client.get_workflow_handle(f"{handle.id}/trace")
+        Settlement.model_validate(await settlement.result())
 
 
 def content(span: Received) -> str:
@@ -113,15 +131,59 @@ async def assert_whole(
     return twice
 
 
+def report(capsys: pytest.CaptureFixture[str], what: str, receiver: Receiver, twice: int) -> None:
+    with capsys.disabled():
+        print(
+            f"\n{what}: {PROMOTIONS} promotions, {WORKER_KILLS} workers and {AGENT_KILLS} times "
+            f"the agents killed; {len(receiver.spans)} spans received, {twice} of them twice"
+        )
+
+
 @pytest.mark.timeout(600)
 async def test_sigkills_lose_no_span(
-    system: System, temporal_address: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    temporal_address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with grpc_receiver() as receiver:
-        handles = await carry_out(system, temporal_address, receiver.endpoint)
-        twice = await assert_whole(system, receiver, handles)
-        with capsys.disabled():
-            print(
-                f"\n{PROMOTIONS} promotions, {WORKER_KILLS} workers and {AGENT_KILLS} agents "
-                f"killed: {len(receiver.spans)} spans received, {twice} of them twice"
-            )
+    with grpc_receiver() as receiver, ExitStack() as stack:
+        async with chaotic_system(tmp_path, temporal_address, monkeypatch) as system:
+            handles = await carry_out(system, stack, receiver.endpoint)
+            await settle(system, handles)
+            twice = await assert_whole(system, receiver, handles)
+        report(capsys, "collector up", receiver, twice)
+
+
+@pytest.mark.timeout(600)
+async def test_a_collector_that_comes_up_afterwards_gets_every_span(
+    tmp_path: Path,
+    temporal_address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with grpc_receiver() as gone:
+        endpoint = gone.endpoint
+    with ExitStack() as stack:
+        async with chaotic_system(tmp_path, temporal_address, monkeypatch) as system:
+            handles = await carry_out(system, stack, endpoint)
+            with grpc_receiver(port=int(endpoint.rpartition(":")[2])) as receiver:
+                await settle(system, handles)
+                twice = await assert_whole(system, receiver, handles)
+            report(capsys, "collector down all along", receiver, twice)
+
+
+@pytest.mark.timeout(600)
+async def test_a_server_that_is_killed_and_restarted_on_its_file_loses_no_span(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with grpc_receiver() as receiver, ExitStack() as stack:
+        server = stack.enter_context(file_server(tmp_path / "temporal.db"))
+
+        async def kill_server() -> None:
+            await asyncio.to_thread(server.restart)
+
+        async with chaotic_system(tmp_path, server.address, monkeypatch) as system:
+            handles = await carry_out(system, stack, receiver.endpoint, kill_server)
+            await settle(system, handles)
+            twice = await assert_whole(system, receiver, handles)
+        report(capsys, "Temporal server killed once", receiver, twice)
