@@ -47,7 +47,15 @@ def _plain(value: object) -> object:
 
 def render(renderable: RenderableType) -> None:
     """Write something drawn by Rich to standard output."""
-    stdout_console().print(renderable)
+    console = stdout_console()
+    if console.is_terminal:
+        console.print(renderable)
+        return
+    with console.capture() as drawn:
+        console.print(renderable)
+    # Rich fills its lines up with blanks, which are of no use in a file or a pipe.
+    for line in drawn.get().splitlines():
+        out(line.rstrip())
 
 
 def stdout_console() -> Console:

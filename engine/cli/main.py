@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import Annotated
 
 import typer
 
-from engine.cli.boundary import guarded
+from engine.cli.boundary import guarded, leave
 from engine.cli.commands import (
     agent,
     apply,
@@ -91,7 +90,7 @@ app.command("version", rich_help_panel=_OPERATE)(version.version)
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    sys.exit(guarded(partial(app, prog_name="promote")))
+    leave(guarded(partial(app, prog_name="promote")))
 
 
 if __name__ == "__main__":

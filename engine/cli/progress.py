@@ -37,13 +37,13 @@ class Lines:
 
     def show(self, state: PromotionState) -> None:
         """Tell what has changed since the last state."""
+        for vote in state.votes:
+            self._once(f"{vote.user} says {vote.decision.value}")
         for gate in state.gates:
             if gate.result is not None:
                 self._once(
                     f"gate {gate.name}: {gate.result.outcome.value}", f": {gate.result.reason}"
                 )
-        for vote in state.votes:
-            self._once(f"{vote.decision.value} by {vote.user}")
         for step in state.steps:
             if step.status != "pending":
                 detail = f": {step.detail}" if step.detail else ""

@@ -114,7 +114,7 @@ def _facts(state: PromotionState) -> Table:
         grid.add_row("decision", state.decision.value)
     if state.waiting_for:
         grid.add_row("waiting for", Text(state.waiting_for, _WAITS))
-    if state.progress:
+    if state.progress and state.status is not PromotionStatus.SUCCEEDED:
         grid.add_row("progress", Text(state.progress))
     if state.failure:
         grid.add_row("failure", Text(f"{state.failure.type}: {state.failure.message}", _BAD))

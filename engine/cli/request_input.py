@@ -41,16 +41,18 @@ def read_request(source: str) -> PromotionRequest:
 def _read(path: Path) -> SourceDocument:
     from engine.documents.yaml import read
 
+    # JSON is YAML, so that one reader does for both; but whoever writes JSON wants to be told
+    # about JSON, and YAML takes some of what JSON does not.
+    broken = _json_error(path)
     try:
-        return read(path)
+        source = read(path)
     except InputError as error:
-        # JSON is YAML, but whoever writes JSON wants to be told about JSON.
-        broken = _json_error(path)
         if broken is None:
             raise
-        raise InputError(
-            f"{path}:{broken.lineno}", f"is not well-formed JSON: {broken.msg}", "correct it"
-        ) from error
+        raise _not_json(path, broken) from error
+    if broken is not None and path.suffix == ".json":
+        raise _not_json(path, broken)
+    return source
 
 
 def _json_error(path: Path) -> json.JSONDecodeError | None:
@@ -66,3 +68,9 @@ def _json_error(path: Path) -> json.JSONDecodeError | None:
     except json.JSONDecodeError as error:
         return error
     return None
+
+
+def _not_json(path: Path, error: json.JSONDecodeError) -> InputError:
+    return InputError(
+        f"{path}:{error.lineno}", f"is not well-formed JSON: {error.msg}", "correct this line"
+    )

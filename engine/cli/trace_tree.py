@@ -13,7 +13,8 @@ from rich.text import Text
 from engine.telemetry import names
 from engine.telemetry.record import SpanRecord
 
-_BAR_COLUMNS = 30
+BAR_COLUMNS = 30
+"""How wide the bars are where there is room."""
 
 _FACTS = (
     names.PROMOTION_STATUS,
@@ -50,16 +51,17 @@ class Row:
     span: SpanRecord
 
 
-def trace_view(spans: Sequence[SpanRecord], now: datetime) -> Table:
+def trace_view(spans: Sequence[SpanRecord], now: datetime, columns: int = BAR_COLUMNS) -> Table:
     """A table with a line for each span.
 
     Args:
         spans: of one trace, in any order. A span whose parent is not among them is a root.
         now: the moment up to which an open span has lasted.
+        columns: how wide the bars are.
     """
     table = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, width=_BAR_COLUMNS)
+    table.add_column(no_wrap=True, width=columns)
     table.add_column(no_wrap=True, justify="right")
     table.add_column(overflow="fold")
     if not spans:
@@ -71,7 +73,7 @@ def trace_view(spans: Sequence[SpanRecord], now: datetime) -> Table:
         style = _style(span)
         table.add_row(
             Text.assemble((row.guide, "dim"), (span.name, style)),
-            Text(bar(span, start, end, now), style or "cyan"),
+            Text(bar(span, start, end, now, columns), style or "cyan"),
             Text(_length(span, now)),
             _about(span),
         )
@@ -97,7 +99,7 @@ def tree(spans: Sequence[SpanRecord]) -> Iterator[Row]:
 
 
 def bar(
-    span: SpanRecord, start: datetime, end: datetime, now: datetime, columns: int = _BAR_COLUMNS
+    span: SpanRecord, start: datetime, end: datetime, now: datetime, columns: int = BAR_COLUMNS
 ) -> str:
     """When the span ran between `start` and `end`; at least one column, `▶` where it is open."""
     whole = (end - start).total_seconds() or 1.0

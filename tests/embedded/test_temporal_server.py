@@ -106,7 +106,9 @@ async def test_a_killed_server_comes_back_on_the_same_port(tmp_path: Path) -> No
         client = await Client.connect(address)
         await client.start_workflow("promotion.request", id="waits", task_queue="promotions")
         (server,) = (
-            child for child in psutil.Process().children() if "start-dev" in child.cmdline()
+            child
+            for child in psutil.Process().children()
+            if "start-dev" in child.cmdline() and str(tmp_path) in " ".join(child.cmdline())
         )
         server.kill()
         await until(lambda: "temporal is ready again" in reported, "the server's return")
