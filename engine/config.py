@@ -20,6 +20,8 @@ class Settings(BaseSettings):
     Attributes:
         home: PROMOTE_HOME, the directory of all local state; made on first use.
         database_url: PROMOTE_DATABASE_URL, an SQLAlchemy URL; SQLite in `home` by default.
+        otel_config: PROMOTE_OTEL_CONFIG, the OpenTelemetry configuration file; by default
+            `otel-config.yaml` in the working directory, where there is one.
         signing_key: PROMOTE_SIGNING_KEY, a PEM file with the private key that signs evidence; made
             in `home` on first use by default.
     """
@@ -29,6 +31,7 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".promote"))
     database_url: str = ""
     signing_key: Path | None = None
+    otel_config: Path | None = None
 
     @property
     def effective_database_url(self) -> str:
@@ -36,6 +39,12 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.database_url
         return f"sqlite:///{self.home.absolute() / 'promote.db'}"
+
+    @property
+    def effective_otel_config(self) -> Path | None:
+        """The OpenTelemetry configuration file; None when there is none."""
+        default = Path("otel-config.yaml")
+        return self.otel_config or (default if default.exists() else None)
 
     @property
     def effective_signing_key(self) -> Path:

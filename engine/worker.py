@@ -14,6 +14,7 @@ from activities.errors import ErrorInterceptor
 from activities.registry import worker_activities
 from engine.config import TASK_QUEUE, Settings
 from engine.evidence.keys import SigningKey
+from engine.otel import opentelemetry_configured
 from engine.processes import say_ready, stop_on_signals
 from engine.projection import project
 from engine.search_attributes import require_search_attributes
@@ -61,17 +62,18 @@ async def running_worker(settings: Settings) -> AsyncIterator[None]:
         SchemaVersionError: the database needs a migration.
         UnreachableError: Temporal or the database does not answer.
     """
-    sampler(None)
-    SigningKey.load_or_create(settings.effective_signing_key)
-    async with Store.open(settings.effective_database_url) as store:
-        await store.require_current_schema()
-        async with _exporting(store) as sink:
-            client = await connect(settings, TracingInterceptor(sink))
-            await require_search_attributes(client)
-            if sink is not None:
-                await ensure_sweep(client, _settle_after())
-            async with build_worker(client, store, settings, sink):
-                yield
+    with opentelemetry_configured(settings):
+        sampler(None)
+        SigningKey.load_or_create(settings.effective_signing_key)
+        async with Store.open(settings.effective_database_url) as store:
+            await store.require_current_schema()
+            async with _exporting(store) as sink:
+                client = await connect(settings, TracingInterceptor(sink))
+                await require_search_attributes(client)
+                if sink is not None:
+                    await ensure_sweep(client, _settle_after())
+                async with build_worker(client, store, settings, sink):
+                    yield
 
 
 def _settle_after() -> timedelta:

@@ -12,6 +12,9 @@ DISTRIBUTION = "promotion-engine"
 DEFAULT_SERVICE_NAME = "stella-release-orchestrator"
 SERVICE_NAMESPACE = "stella-ops"
 
+# The specification's key, and the one that replaced it in the semantic conventions.
+_ENVIRONMENT_KEYS = ("deployment.environment", "deployment.environment.name")
+
 
 def service_version() -> str:
     """The installed distribution's version."""
@@ -34,16 +37,17 @@ def resource(environ: Mapping[str, str] | None = None) -> Resource:
             "service.name": DEFAULT_SERVICE_NAME,
             "service.namespace": SERVICE_NAMESPACE,
             "service.version": service_version(),
-            # The specification's key, and the one that replaced it in the semantic conventions.
-            "deployment.environment": where,
-            "deployment.environment.name": where,
+            **dict.fromkeys(_ENVIRONMENT_KEYS, where),
         }
     )
-    given = Resource.create({})
+    given = dict(Resource.create({}).attributes)
     named = "OTEL_SERVICE_NAME" in source or "service.name" in source.get(
         "OTEL_RESOURCE_ATTRIBUTES", ""
     )
-    given_attributes = {
-        key: value for key, value in given.attributes.items() if named or key != "service.name"
-    }
-    return ours.merge(Resource(given_attributes))
+    if not named:
+        # The SDK's own default, `unknown_service`.
+        given.pop("service.name", None)
+    for key, other in (_ENVIRONMENT_KEYS, _ENVIRONMENT_KEYS[::-1]):
+        if key in given:
+            given.setdefault(other, given[key])
+    return ours.merge(Resource(given))
