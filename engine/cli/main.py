@@ -16,6 +16,7 @@ from engine.cli.commands import (
     db,
     demo,
     dev,
+    doctor,
     evidence,
     list_promotions,
     reject,
@@ -85,6 +86,7 @@ app.add_typer(evidence.group, name="evidence", rich_help_panel=_LOOK)
 
 app.add_typer(server.group, name="server", rich_help_panel=_OPERATE)
 app.add_typer(db.group, name="db", rich_help_panel=_OPERATE)
+app.command("doctor", rich_help_panel=_OPERATE)(doctor.doctor)
 app.command("version", rich_help_panel=_OPERATE)(version.version)
 
 
