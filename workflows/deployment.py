@@ -22,7 +22,9 @@ with workflow.unsafe.imports_passed_through():
         TargetPlan,
     )
     from engine.model.failure import Failure
+    from engine.model.verdict import AttributeValue
     from engine.telemetry import names, spans
+    from engine.telemetry.conventions import DEPLOYMENT_STATUSES
     from engine.telemetry.failures import failure_of
     from workflows.options import ON_AGENT, SHORT
     from workflows.signals import tell_promotion
@@ -95,13 +97,13 @@ class DeploymentWorkflow:
             summary=f"record: {status}",
             **SHORT,
         )
-        spans.conclude(
-            {
-                names.DEPLOYMENT_TARGET_COUNT: result.target_count,
-                names.DEPLOYMENT_BATCH_SIZE: result.batch_size,
-            },
-            failure,
-        )
+        figures: dict[str, AttributeValue] = {
+            names.DEPLOYMENT_TARGET_COUNT: result.target_count,
+            names.DEPLOYMENT_BATCH_SIZE: result.batch_size,
+        }
+        if status in DEPLOYMENT_STATUSES:
+            figures[names.DEPLOYMENT_STATUS] = DEPLOYMENT_STATUSES[status]
+        spans.conclude(figures, failure)
         if failure is not None:
             raise ApplicationError(failure.message, result, type=failure.type, non_retryable=True)
         return result

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from engine.model.promotion import StepState
     from engine.model.template import Node, OnFailure
     from engine.telemetry import names, spans
+    from engine.telemetry.conventions import RESULTS, TASK_TYPES
     from engine.telemetry.failures import failure_of
     from engine.telemetry.redaction import inputs_attribute
     from engine.telemetry.scope import is_evicting
@@ -73,7 +74,7 @@ class ExecutionWorkflow:
                 await self._finish(node, self._skipped(node))
         result = self._result(_run_status(failure, cancelled=cancelled), failure)
         await self._record_run(result.status, result)
-        spans.conclude({}, failure)
+        spans.conclude({names.CICD_PIPELINE_RESULT: RESULTS[result.status]}, failure)
         if failure is not None:
             raise ApplicationError(failure.message, result, type=failure.type, non_retryable=True)
         return result
@@ -124,7 +125,11 @@ class ExecutionWorkflow:
             names.STEP_RUN_ID: str(run_id),
             names.STEP_NODE_ID: node.id,
             names.STEP_INPUTS: inputs_attribute(node.inputs),
+            names.CICD_TASK_NAME: node.id,
+            names.CICD_TASK_RUN_ID: str(run_id),
         }
+        if node.type in TASK_TYPES:
+            attributes[names.CICD_TASK_TYPE] = TASK_TYPES[node.type]
         status, detail, failure = StepStatus.SUCCEEDED, "", None
         with spans.span(names.step(node.type), str(run_id), attributes) as span:
             try:
@@ -141,6 +146,7 @@ class ExecutionWorkflow:
                     status = StepStatus.CANCELLED
                 else:
                     status, failure = StepStatus.FAILED, failure_of(error)
+            span.set({names.CICD_TASK_RUN_RESULT: RESULTS[status]})
             if failure is not None:
                 span.fail(failure)
         await self._finish(

@@ -97,6 +97,8 @@ def workflow_start(
                 names.WORKFLOW_RUN_ID: str(run),
                 names.WORKFLOW_TEMPLATE_NAME: template.name,
                 names.WORKFLOW_TEMPLATE_VERSION: template.version,
+                names.CICD_PIPELINE_NAME: template.name,
+                names.CICD_PIPELINE_RUN_ID: str(run),
             },
         )
     if workflow_type == names.DEPLOYMENT_EXECUTE and isinstance(request, DeploymentRequest):
@@ -107,6 +109,9 @@ def workflow_start(
             request.promotion,
             {
                 names.DEPLOYMENT_JOB_ID: str(job),
+                names.DEPLOYMENT_ID: str(job),
+                names.DEPLOYMENT_NAME: request.node_id,
+                names.DEPLOYMENT_ENVIRONMENT_NAME: request.promotion.environment.name,
                 names.DEPLOYMENT_STRATEGY: request.strategy.type,
                 names.DEPLOYMENT_TARGET_COUNT: request.promotion.target_count,
                 # Known once the targets are assigned; a job that breaks before has no batch.

@@ -97,4 +97,22 @@ EVIDENCE_ID: Final = "evidence.id"
 EVIDENCE_SHA256: Final = "evidence.sha256"
 EVIDENCE_KEY_ID: Final = "evidence.key_id"
 
+TEMPORAL_WORKFLOW_ID: Final = "temporalWorkflowID"
+TEMPORAL_RUN_ID: Final = "temporalRunID"
+"""As the official tracing interceptors call them."""
+
+# https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/ and
+# https://opentelemetry.io/docs/specs/semconv/registry/attributes/deployment/
+CICD_PIPELINE_NAME: Final = "cicd.pipeline.name"
+CICD_PIPELINE_RUN_ID: Final = "cicd.pipeline.run.id"
+CICD_PIPELINE_RESULT: Final = "cicd.pipeline.result"
+CICD_TASK_NAME: Final = "cicd.pipeline.task.name"
+CICD_TASK_RUN_ID: Final = "cicd.pipeline.task.run.id"
+CICD_TASK_TYPE: Final = "cicd.pipeline.task.type"
+CICD_TASK_RUN_RESULT: Final = "cicd.pipeline.task.run.result"
+DEPLOYMENT_ID: Final = "deployment.id"
+DEPLOYMENT_NAME: Final = "deployment.name"
+DEPLOYMENT_STATUS: Final = "deployment.status"
+DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"
+
 BAGGAGE_KEYS: Final = (TENANT_ID, USER_ID, RELEASE_ID, ENVIRONMENT_NAME)

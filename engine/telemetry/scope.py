@@ -67,6 +67,7 @@ class WorkflowScope:
         self._replayed = replayed
         self._open: dict[str, OpenSpan] = {}
         self._common: dict[str, AttributeValue] = {}
+        self._temporal: dict[str, AttributeValue] = {}
         self._trace_state = ""
         self._baggage: dict[str, str] = {}
         self._unrecorded: list[SpanRecord] = []
@@ -81,6 +82,11 @@ class WorkflowScope:
         self, name: str, identity: str, trace_id: str, parent: TraceContext | None, kind: SpanKind
     ) -> OpenSpan:
         """Open the workflow's own span, at the time at which the workflow was started."""
+        info = workflow.info()
+        self._temporal = {
+            names.TEMPORAL_WORKFLOW_ID: info.workflow_id,
+            names.TEMPORAL_RUN_ID: info.run_id,
+        }
         self.trace_id = trace_id
         self.caller = parent
         if parent is not None:
@@ -91,7 +97,7 @@ class WorkflowScope:
             name,
             ids.span_id(trace_id, name, identity),
             None if parent is None else parent.span_id,
-            workflow.info().workflow_start_time,
+            info.workflow_start_time,
             kind,
         )
         self._open[self.root.span_id] = self.root
@@ -175,7 +181,7 @@ class WorkflowScope:
             kind=span.kind,
             started_at=span.started_at,
             ended_at=None if ended_at is None else max(ended_at, span.started_at),
-            attributes={**self._common, **span.attributes, **error},
+            attributes={**self._common, **self._temporal, **span.attributes, **error},
             events=tuple(span.events),
             failure=span.failure,
         )
