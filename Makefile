@@ -15,7 +15,7 @@ demo: $(RUNTIME) ## Run a whole promotion on an embedded system, from nothing
 	@$(BIN)/promote demo
 
 test: $(DEVELOPMENT) ## Run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 chaos: $(DEVELOPMENT) ## Run the chaos tests in their long form
 	@PROMOTE_CHAOS=long $(BIN)/python -m pytest tests/chaos

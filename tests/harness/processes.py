@@ -22,8 +22,12 @@ PROMOTE = (sys.executable, "-m", "engine.cli.main")
 
 def environment(home: Path, address: str, **more: str) -> dict[str, str]:
     """The variables of a process that works on `home` with the Temporal server at `address`."""
+    ours = ("TEMPORAL_", "PROMOTE_", "OTEL_")
     kept = {
-        k: v for k, v in os.environ.items() if not k.startswith(("TEMPORAL_", "PROMOTE_", "OTEL_"))
+        name: value
+        for name, value in os.environ.items()
+        # A test runner may set the width of its own terminal.
+        if not name.startswith(ours) and name != "COLUMNS"
     }
     return {
         **kept,
