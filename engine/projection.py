@@ -14,14 +14,14 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 
+from engine.converter import DATA_CONVERTER
 from engine.errors import NotFoundError, PromotionEngineError, UnreachableError
 from engine.telemetry import names
 from engine.telemetry.closing import close_of, cut_off
 from engine.telemetry.interceptor import TracingInterceptor
 from engine.telemetry.sink import CollectingSink
 from engine.telemetry.trace import Trace
-from engine.temporal import DATA_CONVERTER
-from workflows.registry import WORKFLOWS, workflow_runner
+from workflows.registry import WORKFLOW_INTERCEPTORS, WORKFLOWS, workflow_runner
 
 
 async def project(client: Client, workflow_id: str, run_id: str | None = None) -> Trace:
@@ -55,7 +55,7 @@ async def project_history(history: WorkflowHistory) -> Trace:
     replayer = Replayer(
         workflows=WORKFLOWS,
         data_converter=DATA_CONVERTER,
-        interceptors=[tracing],
+        interceptors=[tracing, *WORKFLOW_INTERCEPTORS],
         workflow_runner=workflow_runner(),
     )
     replayed = await replayer.replay_workflow(history, raise_on_replay_failure=False)

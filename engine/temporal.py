@@ -12,18 +12,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError
 
 from engine.config import Settings
+from engine.converter import DATA_CONVERTER
 from engine.errors import InputError, UnreachableError
 
 if TYPE_CHECKING:
     from engine.telemetry.interceptor import TracingInterceptor
 
 DEFAULT_ADDRESS = "localhost:7233"
-DATA_CONVERTER = pydantic_data_converter
 CONNECT_TIMEOUT = timedelta(seconds=10)
 
 

@@ -25,7 +25,7 @@ from engine.telemetry.interceptor import TracingInterceptor
 from engine.telemetry.receipts import ReceiptWriter
 from engine.telemetry.sampling import sampler
 from engine.temporal import connect
-from workflows.registry import WORKFLOWS, workflow_runner
+from workflows.registry import WORKFLOW_INTERCEPTORS, WORKFLOWS, workflow_runner
 
 GRACE = timedelta(seconds=10)
 """How long activities may go on after a worker was told to stop."""
@@ -47,7 +47,7 @@ def build_worker(
         activities=worker_activities(
             store, settings.effective_signing_key, project, sink, settle_after
         ),
-        interceptors=[ErrorInterceptor()],
+        interceptors=[ErrorInterceptor(), *WORKFLOW_INTERCEPTORS],
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=GRACE,
     )

@@ -6,7 +6,13 @@ import asyncio
 from datetime import datetime
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import (
+    ApplicationError,
+    FailureError,
+    TimeoutType,
+    is_cancelled_exception,
+)
+from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contract import JobRecord
@@ -25,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from engine.model.verdict import AttributeValue
     from engine.telemetry import names, spans
     from engine.telemetry.conventions import DEPLOYMENT_STATUSES
-    from engine.telemetry.failures import failure_of
+    from engine.telemetry.failures import failure_of, root_cause
     from workflows.options import ON_AGENT, SHORT
     from workflows.signals import tell_promotion
 
@@ -161,7 +167,7 @@ class DeploymentWorkflow:
             if is_cancelled_exception(error):
                 status = TaskStatus.CANCELLED
             else:
-                status, failure = TaskStatus.FAILED, failure_of(error)
+                status, failure = TaskStatus.FAILED, _task_failure(task, error)
         return TaskResult(
             task_id=task.id,
             type=task.type,
@@ -179,3 +185,18 @@ class DeploymentWorkflow:
             started_at=started_at,
             ended_at=workflow.now(),
         )
+
+
+def _task_failure(task: AgentTask, error: BaseException) -> Failure:
+    cause = root_cause(error)
+    if isinstance(cause, TemporalTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START:
+        agent = task.target.agent
+        waited = ON_AGENT["schedule_to_start_timeout"]
+        return Failure(
+            type="AgentUnreachableError",
+            message=(
+                f"agent {agent!r} took no task within {waited}; "
+                f"see that it runs: promote agent --id {agent}"
+            ),
+        )
+    return failure_of(error)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
+from engine.converter import Undecodable
 from engine.telemetry.failures import root_cause
 
 PROMOTION_FAILED = "PromotionFailed"
@@ -29,6 +30,10 @@ def parse(model: type[_Model], given: Any, what: str) -> _Model:
     """
     if isinstance(given, model):
         return given
+    if isinstance(given, Undecodable):
+        raise refuse(
+            what, f"cannot be decoded: {given.problem}", f"send JSON with {_fields(model)}"
+        )
     if not isinstance(given, dict):
         raise refuse(what, "must be a JSON object", f"with {_fields(model)}")
     try:

@@ -35,6 +35,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import SHORT
 
 
+SHORTEST_WAIT = 1.0
+"""Seconds; a gate that defers to a time that has passed must not be asked without a pause."""
+
+
 async def ask(
     gate: Gate, promotion: PromotionSnapshot, votes: tuple[Vote, ...], opened_at: datetime
 ) -> Verdict:
@@ -75,7 +79,9 @@ class Votes:
 
     async def wait_for_more(self, than: int, until: datetime | None) -> None:
         """Sleep until there are more than `than` votes, or until the given time."""
-        timeout = None if until is None else max(0.0, (until - workflow.now()).total_seconds())
+        timeout = None
+        if until is not None:
+            timeout = max(SHORTEST_WAIT, (until - workflow.now()).total_seconds())
         try:
             await workflow.wait_condition(lambda: len(self._votes) > than, timeout=timeout)
         except TimeoutError:

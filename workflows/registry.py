@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from temporalio.worker import Interceptor
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.deployment import DeploymentWorkflow
 from workflows.environment_lock import EnvironmentLockWorkflow
 from workflows.execution import ExecutionWorkflow
+from workflows.guard import GuardInterceptor
 from workflows.promotion import PromotionWorkflow
 from workflows.settlement import SettlementWorkflow, SweepWorkflow
 
@@ -20,6 +22,9 @@ WORKFLOWS: Sequence[type] = (
     SettlementWorkflow,
     SweepWorkflow,
 )
+
+WORKFLOW_INTERCEPTORS: Sequence[Interceptor] = (GuardInterceptor(),)
+"""What stands before every workflow, also when it is replayed."""
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:

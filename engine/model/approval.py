@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from engine.model.base import Digest, Document, Timestamp, Value
 
 
@@ -33,12 +35,12 @@ class Vote(Value):
 class VoteInput(Document):
     """The argument of the updates `approve` and `reject`: `{"user": "bob", "comment": "…"}`."""
 
-    user: str
+    user: str = Field(min_length=1)
     comment: str = ""
 
 
 class CancelInput(Document):
     """The argument of the update `cancel`: `{"user": "bob", "reason": "…"}`."""
 
-    user: str
+    user: str = Field(min_length=1)
     reason: str = ""

@@ -213,6 +213,7 @@ async def test_a_trace_is_drawn_finished_or_in_flight(cli: Cli, release: str) ->
     open_tree = await cli.done("trace", "show", promotion)
     assert "promotion.request" in open_tree
     assert "open" in open_tree
+    assert "evidence.generate" not in open_tree
     await cli.done("approve", promotion, "--user", "bob")
     await cli.done("watch", promotion)
     tree = await cli.done("trace", "show", promotion)

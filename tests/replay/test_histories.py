@@ -9,10 +9,10 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from engine.converter import DATA_CONVERTER
 from engine.projection import project_history
 from engine.telemetry.interceptor import TracingInterceptor
-from engine.temporal import DATA_CONVERTER
-from workflows.registry import WORKFLOWS, workflow_runner
+from workflows.registry import WORKFLOW_INTERCEPTORS, WORKFLOWS, workflow_runner
 
 HISTORIES = Path(__file__).with_name("histories")
 RECORDED = sorted(HISTORIES.glob("*/*/*.json"))
@@ -27,7 +27,7 @@ def replayer() -> Replayer:
     return Replayer(
         workflows=WORKFLOWS,
         data_converter=DATA_CONVERTER,
-        interceptors=[TracingInterceptor()],
+        interceptors=[TracingInterceptor(), *WORKFLOW_INTERCEPTORS],
         workflow_runner=workflow_runner(),
     )
 
