@@ -75,6 +75,10 @@ class NotClosedError(PromotionEngineError):
     """The promotion still runs, so that its trace is not whole."""
 
 
+class OnTheirWayError(PromotionEngineError):
+    """Spans are being exported right now; delivering them as well would deliver them twice."""
+
+
 class TraceActivities:
     """Activities over histories, receipts and the exporter.
 
@@ -93,6 +97,7 @@ class TraceActivities:
 
         Raises:
             NotClosedError: it still runs.
+            OnTheirWayError: it is to be tried again in a moment.
             UnreachableError: the collector did not take the spans.
         """
         trace = await self._project(activity.client(), request.workflow_id, request.run_id)
@@ -105,6 +110,8 @@ class TraceActivities:
         missing = [
             _marked(span, trace.kept_for) for span in trace.spans if span.span_id not in receipts
         ]
+        if self._sink.in_flight(span.span_id for span in missing):
+            raise OnTheirWayError("some spans are just being exported")
         if missing:
             await asyncio.to_thread(self._sink.deliver, missing)
         return Settlement(

@@ -6,7 +6,8 @@ Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from opentelemetry import trace as otel_trace
@@ -23,6 +24,7 @@ from engine.telemetry.resource import DISTRIBUTION, resource, service_version
 SCHEDULE_DELAY_MS = 10_000
 BATCH_SIZE = 1024
 QUEUE_SIZE = 16_384
+LONGEST_FLIGHT = timedelta(minutes=2)
 
 Exported = Callable[[Sequence[tuple[str, str]]], None]
 """Takes the trace and span ids of spans that a collector has taken."""
@@ -43,7 +45,8 @@ class OtlpSink:
         self, exporter: SpanExporter, about: Resource, exported: Exported | None = None
     ) -> None:
         self._resource = about
-        self._exporter = _Telling(exporter, exported)
+        self._in_flight: dict[str, float] = {}
+        self._exporter = _Telling(exporter, self._landed, exported)
         self._processor = BatchSpanProcessor(
             self._exporter,
             max_queue_size=_integer("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE),
@@ -53,7 +56,29 @@ class OtlpSink:
 
     def emit(self, span: SpanRecord) -> None:
         """Queue one finished span; drops it when the queue is full."""
+        if len(self._in_flight) > 2 * QUEUE_SIZE:
+            self._forget_lost()
+        self._in_flight[span.span_id] = time.monotonic()
         self._processor.on_end(to_readable(span, self._resource))
+
+    def in_flight(self, span_ids: Iterable[str]) -> bool:
+        """Whether one of these spans is queued or being exported here.
+
+        A span that has been for longer than any export takes was dropped from a full queue.
+        """
+        self._forget_lost()
+        return any(span_id in self._in_flight for span_id in span_ids)
+
+    def _forget_lost(self) -> None:
+        oldest = time.monotonic() - LONGEST_FLIGHT.total_seconds()
+        for span_id, since in list(self._in_flight.items()):
+            if since < oldest:
+                self._in_flight.pop(span_id, None)
+
+    def _landed(self, spans: Sequence[ReadableSpan]) -> None:
+        for span in spans:
+            if span.context is not None:
+                self._in_flight.pop(f"{span.context.span_id:016x}", None)
 
     def deliver(self, spans: Sequence[SpanRecord]) -> None:
         """Export spans now, past the queue, and return when the collector has taken them all.
@@ -73,23 +98,32 @@ class OtlpSink:
 
 
 class _Telling(SpanExporter):
-    """Tells what its exporter has delivered."""
+    """Tells what its exporter is done with, and what it has delivered."""
 
-    def __init__(self, exporter: SpanExporter, exported: Exported | None) -> None:
+    def __init__(
+        self,
+        exporter: SpanExporter,
+        landed: Callable[[Sequence[ReadableSpan]], None],
+        exported: Exported | None,
+    ) -> None:
         self._exporter = exporter
+        self._landed = landed
         self._exported = exported
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        result = self._exporter.export(spans)
-        if result is SpanExportResult.SUCCESS and self._exported is not None:
-            contexts = [span.context for span in spans]
-            self._exported(
-                [
-                    (f"{context.trace_id:032x}", f"{context.span_id:016x}")
-                    for context in contexts
-                    if context is not None
-                ]
-            )
+        try:
+            result = self._exporter.export(spans)
+            if result is SpanExportResult.SUCCESS and self._exported is not None:
+                contexts = [span.context for span in spans]
+                self._exported(
+                    [
+                        (f"{context.trace_id:032x}", f"{context.span_id:016x}")
+                        for context in contexts
+                        if context is not None
+                    ]
+                )
+        finally:
+            self._landed(spans)
         return result
 
     def shutdown(self) -> None:
