@@ -47,7 +47,7 @@ async def work(number: int) -> int:
     return number
 
 
-@workflow.defn(name="shape.deploy")
+@workflow.defn(name="shape.deploy", sandboxed=False)
 class Deploy:
     """Two local and six ordinary activities."""
 
@@ -62,7 +62,7 @@ class Deploy:
         await workflow.execute_local_activity(work, 3, start_to_close_timeout=SHORT)
 
 
-@workflow.defn(name="shape.execute")
+@workflow.defn(name="shape.execute", sandboxed=False)
 class Execute:
     """Two local activities around a child."""
 
@@ -73,7 +73,7 @@ class Execute:
         await workflow.execute_local_activity(work, 1, start_to_close_timeout=SHORT)
 
 
-@workflow.defn(name="shape.promotion")
+@workflow.defn(name="shape.promotion", sandboxed=False)
 class Promotion:
     """Four local activities around a child."""
 
