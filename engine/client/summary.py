@@ -20,6 +20,7 @@ from engine.model.promotion import PromotionStatus
 from engine.model.search_attributes import (
     ENVIRONMENT_NAME,
     PROMOTION_DECISION,
+    PROMOTION_ID,
     PROMOTION_STATUS,
     RELEASE_ID,
     RELEASE_VERSION,
@@ -87,6 +88,8 @@ def _conditions(
     tenant: str | None, environment: str | None, status: PromotionStatus | None
 ) -> Iterator[str]:
     yield f"WorkflowType = '{WORKFLOW_TYPE}'"
+    # A request that was refused never became a promotion.
+    yield f"{PROMOTION_ID} IS NOT NULL"
     if tenant is not None:
         yield f"{TENANT_ID} = '{tenant_id(tenant)}'"
     if environment is not None:

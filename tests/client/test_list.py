@@ -106,3 +106,24 @@ async def test_a_list_has_a_limit(system: System, promotions: dict[str, UUID]) -
 async def test_a_name_that_would_break_out_of_the_query_is_refused(system: System) -> None:
     with pytest.raises(InputError, match=r"^environment: "):
         await system.promotions.list(environment="x' OR '1'='1")
+
+
+async def test_a_refused_request_is_not_in_the_list(
+    system: System, promotions: dict[str, UUID]
+) -> None:
+    with pytest.raises(InputError):
+        await system.promotions.start(request(system, "web@9.9.9", "free"))
+
+    async def refused() -> int:
+        query = "WorkflowType = 'promotion.request' AND ExecutionStatus = 'Failed'"
+        return len([one async for one in system.client.list_workflows(query)])
+
+    for _ in range(int(PATIENCE / 0.1)):
+        if await refused():
+            break
+        await asyncio.sleep(0.1)
+    assert await refused()
+    # Of all tenants: a refused request has no tenant.
+    known = {summary.promotion_id for summary in await system.promotions.list(limit=1000)}
+    assert set(promotions.values()) <= known
+    assert all(summary.status for summary in await system.promotions.list(limit=1000))
