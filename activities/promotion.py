@@ -87,7 +87,18 @@ class PromotionActivities:
         await self._store.promotions.record_vote(record.promotion_id, record.vote)
 
 
+MAX_TARGETS = 500
+"""Of one deployment: the assignment of all tasks has to fit into one payload of Temporal's."""
+
+
 def _check_fit(definition: EnvironmentDefinition, release: Release) -> None:
+    if len(definition.targets) > MAX_TARGETS:
+        raise InputError(
+            "environment",
+            f"{definition.environment.name!r} has {len(definition.targets)} targets, and one "
+            f"deployment takes {MAX_TARGETS}",
+            "split it into several environments",
+        )
     for gate in definition.environment.gates:
         # A plugin's gate that was installed when the environment was applied may be gone here.
         check_gate(gate, definition.environment.groups)

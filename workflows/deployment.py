@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from engine.telemetry import names, spans
     from engine.telemetry.conventions import DEPLOYMENT_STATUSES
     from engine.telemetry.failures import failure_of, root_cause
+    from workflows.children import uninterrupted
     from workflows.options import ON_AGENT, SHORT
     from workflows.signals import tell_promotion
 
@@ -74,7 +75,7 @@ class DeploymentWorkflow:
                 status, failure = JobStatus.FAILED, failure_of(error)
             else:
                 status = JobStatus.CANCELLED
-        return await self._conclude(request, assignment, started_at, status, failure)
+        return await uninterrupted(self._conclude(request, assignment, started_at, status, failure))
 
     async def _conclude(
         self,

@@ -50,6 +50,10 @@ class EnvironmentLockWorkflow:
     @workflow.signal
     def request(self, wanted: LockRequest) -> None:
         """Queue a promotion; asking twice is asking once."""
+        # A workflow id that is used again means that its earlier promotion is gone.
+        if self._holder is not None and _replaces(wanted, self._holder):
+            self._holder = None
+        self._queue = [one for one in self._queue if not _replaces(wanted, one)]
         known = [self._holder, *self._queue] if self._holder is not None else self._queue
         if all(one.promotion_id != wanted.promotion_id for one in known if one is not None):
             self._queue.append(wanted)
@@ -104,6 +108,11 @@ class EnvironmentLockWorkflow:
         lines = ["nobody deploys" if self._holder is None else f"deploys: {_line(self._holder)}"]
         lines += [f"{place}. {_line(one)}" for place, one in enumerate(self._queue, start=1)]
         workflow.set_current_details("\n\n".join(lines))
+
+
+def _replaces(wanted: LockRequest, other: LockRequest) -> bool:
+    same_workflow = wanted.workflow_id == other.workflow_id
+    return same_workflow and wanted.promotion_id != other.promotion_id
 
 
 def _line(one: LockRequest) -> str:

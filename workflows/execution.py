@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from engine.telemetry.redaction import inputs_attribute
     from engine.telemetry.scope import is_evicting
     from engine.templates import schedule
+    from workflows.children import uninterrupted, whole
     from workflows.gates import Votes
     from workflows.options import SHORT
     from workflows.signals import tell_promotion
@@ -59,21 +60,29 @@ class ExecutionWorkflow:
         Raises:
             ApplicationError: a step failed; the first detail is the `ExecutionResult`.
         """
-        await self._record_run(StepStatus.RUNNING)
         cancelled = False
         try:
+            await whole(self._record_run(StepStatus.RUNNING))
             await self._run_nodes()
         except asyncio.CancelledError:
+            cancelled = True
+        except FailureError as error:
+            if not is_cancelled_exception(error):
+                raise
             cancelled = True
         finally:
             if not is_evicting():
                 await self._end_running()
         failure = None if cancelled else self._failure()
+        steps = self._steps.values()
+        if failure is None and any(step.status is StepStatus.CANCELLED for step in steps):
+            # A deployment that somebody cancelled by itself has not succeeded.
+            cancelled = True
         for node in self._template.nodes:
             if node.id not in self._steps:
                 await self._finish(node, self._skipped(node))
         result = self._result(_run_status(failure, cancelled=cancelled), failure)
-        await self._record_run(result.status, result)
+        await uninterrupted(self._record_run(result.status, result))
         spans.conclude({names.CICD_PIPELINE_RESULT: RESULTS[result.status]}, failure)
         if failure is not None:
             raise ApplicationError(failure.message, result, type=failure.type, non_retryable=True)
@@ -149,19 +158,21 @@ class ExecutionWorkflow:
             span.set({names.CICD_TASK_RUN_RESULT: RESULTS[status]})
             if failure is not None:
                 span.fail(failure)
-        await self._finish(
-            node,
-            StepResult(
-                node_id=node.id,
-                type=node.type,
-                run_id=run_id,
-                status=status,
-                detail=detail,
-                failure=failure,
-                inputs=node.inputs,
-                started_at=started_at,
-                ended_at=workflow.now(),
-            ),
+        await uninterrupted(
+            self._finish(
+                node,
+                StepResult(
+                    node_id=node.id,
+                    type=node.type,
+                    run_id=run_id,
+                    status=status,
+                    detail=detail,
+                    failure=failure,
+                    inputs=node.inputs,
+                    started_at=started_at,
+                    ended_at=workflow.now(),
+                ),
+            )
         )
 
     def _skipped(self, node: Node) -> StepResult:

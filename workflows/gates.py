@@ -156,8 +156,10 @@ class GateEvaluation:
                 await workflow.wait_condition(lambda: self._is_decided(tasks))
             finally:
                 if not is_evicting():
-                    await self._end(tasks)
-                    evaluation.set({names.PROMOTION_DECISION: self._decision().value})
+                    try:
+                        await self._end(tasks)
+                    finally:
+                        evaluation.set({names.PROMOTION_DECISION: self._decision().value})
         return self._decision()
 
     def _is_decided(self, tasks: dict[str, asyncio.Task[None]]) -> bool:

@@ -1,4 +1,4 @@
-"""What reaches a workflow with the wrong number of arguments is refused or dropped.
+"""What reaches a workflow with the wrong number of arguments, or with null, is refused or dropped.
 
 The SDK calls a handler with as many arguments as came, and a `TypeError` fails the workflow task
 again and again. Anybody who may signal a workflow could stop it for ever that way.
@@ -43,7 +43,8 @@ class _Inbound(WorkflowInboundInterceptor):
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
         handler = getattr(workflow.instance(), input.signal, None)
-        if handler is not None and not _takes(handler, input.args):
+        junk = None in input.args or not (handler is None or _takes(handler, input.args))
+        if junk:
             workflow.logger.warning(
                 "dropped the signal %s with %d arguments", input.signal, len(input.args)
             )

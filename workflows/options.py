@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TypedDict
 
 from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
 
 
 class LocalOptions(TypedDict):
@@ -22,6 +23,7 @@ class AgentOptions(TypedDict):
     schedule_to_start_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
 
 
 SHORT = LocalOptions(
@@ -43,4 +45,5 @@ ON_AGENT = AgentOptions(
         maximum_interval=timedelta(seconds=30),
         maximum_attempts=5,
     ),
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from engine.telemetry import spans
     from engine.telemetry.failures import failure_of, root_cause
     from engine.telemetry.scope import is_evicting
+    from workflows.children import started, uninterrupted
     from workflows.environment_lock import EnvironmentLock
     from workflows.execution import ExecutionWorkflow
     from workflows.failures import PROMOTION_FAILED, carried, parse, refuse
@@ -84,9 +84,12 @@ class PromotionWorkflow:
         except asyncio.CancelledError:
             record.end(PromotionStatus.CANCELLED)
         except FailureError as error:
-            record.broke(failure_of(error))
-        result = await _uninterrupted(self._conclude(record))
-        await workflow.wait_condition(workflow.all_handlers_finished)
+            if is_cancelled_exception(error):
+                record.end(PromotionStatus.CANCELLED)
+            else:
+                record.broke(failure_of(error))
+        result: PromotionResult = await uninterrupted(self._conclude(record))
+        await uninterrupted(workflow.wait_condition(workflow.all_handlers_finished))
         if result.failure is not None:
             raise ApplicationError(
                 f"{result.release} to {result.environment}: {result.failure.message}",
@@ -94,7 +97,10 @@ class PromotionWorkflow:
                 type=PROMOTION_FAILED,
                 non_retryable=True,
             )
-        if result.status is PromotionStatus.CANCELLED and not self._cancelled_by:
+        if (
+            result.status is PromotionStatus.CANCELLED
+            and workflow.cancellation_reason() is not None
+        ):
             # Cancelled in Temporal's own way, so it ends in that way too.
             raise asyncio.CancelledError
         return result
@@ -130,7 +136,6 @@ class PromotionWorkflow:
         spans.bind(resolution.promotion, sampled=resolution.sampled)
         self._sampled, self._settle_after = resolution.sampled, resolution.settle_after
         self._record = PromotionRecord(resolution.promotion, self._votes)
-        await self._record.change(PromotionStatus.PENDING)
         return self._record
 
     async def _resolve(self, request: PromotionRequest) -> Resolution:
@@ -151,6 +156,7 @@ class PromotionWorkflow:
         )
 
     async def _carry_out(self, record: PromotionRecord) -> None:
+        await record.change(PromotionStatus.PENDING)
         record.gates = GateEvaluation(record.promotion, self._votes, record.show)
         record.decision = await record.gates.run()
         if record.decision is Decision.DENY:
@@ -170,14 +176,16 @@ class PromotionWorkflow:
     async def _execute(self, record: PromotionRecord) -> None:
         promotion, seen = record.promotion, self._votes.all
         try:
-            self._execution = await workflow.start_child_workflow(
-                ExecutionWorkflow.run,
-                ExecutionRequest(promotion=promotion, votes=seen),
-                id=f"promotion/{promotion.promotion_id}/workflow",
-                static_summary=f"template {promotion.environment.template.name}",
+            self._execution = await started(
+                workflow.start_child_workflow(
+                    ExecutionWorkflow.run,
+                    ExecutionRequest(promotion=promotion, votes=seen),
+                    id=f"promotion/{promotion.promotion_id}/workflow",
+                    static_summary=f"template {promotion.environment.template.name}",
+                )
             )
             for vote in self._votes.all[len(seen) :]:
-                await self._execution.signal(ExecutionWorkflow.vote, vote)
+                await self._forward(vote)
             record.executed(await self._execution)
         except ChildWorkflowError as error:
             if is_cancelled_exception(error):
@@ -236,9 +244,9 @@ class PromotionWorkflow:
         record = self._known()
         self._cancelled_by = message.user
         record.cancelled_by(message.user, message.reason)
-        await record.change(PromotionStatus.CANCELLING)
         if self._work is not None:
             self._work.cancel()
+        await record.change(PromotionStatus.CANCELLING)
         return record.state()
 
     @cancel.validator
@@ -308,16 +316,14 @@ class PromotionWorkflow:
             summary=f"{decision} by {vote.user}",
             **SHORT,
         )
-        if self._execution is not None and not self._execution.done():
-            await self._execution.signal(ExecutionWorkflow.vote, vote)
+        await self._forward(vote)
         return record.state()
 
-
-async def _uninterrupted(work: Coroutine[Any, Any, PromotionResult]) -> PromotionResult:
-    """Await `work` to its end, also when the workflow is cancelled meanwhile."""
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        # Temporal cancels a workflow once; what is awaited now is not cancelled by it again.
-        return await task
+    async def _forward(self, vote: Vote) -> None:
+        if self._execution is None or self._execution.done():
+            return
+        try:
+            await self._execution.signal(ExecutionWorkflow.vote, vote)
+        except ApplicationError as error:
+            # The run has just ended, and needs no vote any more.
+            workflow.logger.warning("the run took no vote: %s", error)

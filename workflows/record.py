@@ -141,13 +141,18 @@ class PromotionRecord:
         """Make the evidence, store the end, and close the trace."""
         if self.decision is None:
             self.decision = Decision.DENY
+        # The decision is in the history before anything is made of it: what follows writes to the
+        # outside, and must not belong to a workflow task that is lost and decided otherwise.
+        await workflow.sleep(0.001)
         try:
             await self._make_evidence()
         except FailureError as error:
-            self._failure = failure_of(error)
-            self._final = PromotionStatus.ERRORED
+            self._fail_late(error)
         self.show()
-        await self._store()
+        try:
+            await self._store()
+        except FailureError as error:
+            self._fail_late(error)
         spans.conclude(
             {
                 names.PROMOTION_STATUS: self.status.value,
@@ -171,6 +176,12 @@ class PromotionRecord:
             started_at=self.promotion.requested_at,
             ended_at=workflow.now(),
         )
+
+    def _fail_late(self, error: FailureError) -> None:
+        """What broke at the very end; a failure from before stays the one that is told."""
+        if self._failure is None:
+            self._failure = failure_of(error)
+            self._final = PromotionStatus.ERRORED
 
     def state(self) -> PromotionState:
         """The state for a person or program that asks."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -68,12 +69,18 @@ class SweepWorkflow:
 
 
 async def leave_behind(request: SettleRequest) -> None:
-    """Start the settlement of a promotion that is about to end, and that does not wait for it."""
-    await workflow.start_child_workflow(
-        SettlementWorkflow.run,
-        request,
-        id=settlement_id(request.promotion_id),
-        parent_close_policy=ParentClosePolicy.ABANDON,
-        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        static_summary="settle the trace",
-    )
+    """Start the settlement of a promotion that is about to end, and that does not wait for it.
+
+    A promotion that was reset is settled again. Whatever comes of it, the result stands.
+    """
+    try:
+        await workflow.start_child_workflow(
+            SettlementWorkflow.run,
+            request,
+            id=settlement_id(request.promotion_id),
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary="settle the trace",
+        )
+    except (WorkflowAlreadyStartedError, FailureError) as error:
+        workflow.logger.warning("no settlement was left behind: %s", error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
@@ -14,6 +16,11 @@ async def tell_promotion(workflow_id: str, signal: str, what: Value) -> None:
 
     What is told is for people who watch; a promotion that is gone does not need it any more.
     """
+    # Awaited in the open, a signal that is on its way would swallow a cancellation of the workflow.
+    await asyncio.shield(asyncio.create_task(_send(workflow_id, signal, what)))
+
+
+async def _send(workflow_id: str, signal: str, what: Value) -> None:
     try:
         await workflow.get_external_workflow_handle(workflow_id).signal(signal, what)
     except ApplicationError as error:

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from engine.model.template import Node
     from engine.model.verdict import Allow, Defer
     from engine.telemetry.failures import failure_of
+    from workflows.children import started
     from workflows.deployment import DeploymentWorkflow
     from workflows.failures import carried
     from workflows.gates import Votes, settle
@@ -92,15 +93,20 @@ class StepRunner:
             else _STRATEGY.validate_python(given)
         )
         try:
-            result = await workflow.execute_child_workflow(
-                DeploymentWorkflow.run,
-                DeploymentRequest(promotion=self._promotion, node_id=node.id, strategy=strategy),
-                id=f"promotion/{self._promotion.promotion_id}/deployment/{node.id}",
-                static_summary=(
-                    f"{self._promotion.release.ref} to {self._promotion.environment.name}, "
-                    f"{strategy.type}"
-                ),
+            child = await started(
+                workflow.start_child_workflow(
+                    DeploymentWorkflow.run,
+                    DeploymentRequest(
+                        promotion=self._promotion, node_id=node.id, strategy=strategy
+                    ),
+                    id=f"promotion/{self._promotion.promotion_id}/deployment/{node.id}",
+                    static_summary=(
+                        f"{self._promotion.release.ref} to {self._promotion.environment.name}, "
+                        f"{strategy.type}"
+                    ),
+                )
             )
+            result = await child
         except ChildWorkflowError as error:
             if is_cancelled_exception(error):
                 raise
