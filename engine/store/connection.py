@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import URL, Connection, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -62,13 +66,13 @@ def _create_sqlite(url: URL, *, foreign_keys: bool) -> AsyncEngine:
                 f"the database {display(url)} cannot be opened: {directory}: {error.strerror}"
             ) from error
 
-    def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    def set_up(connection: AsyncAdapt_aiosqlite_connection, _: ConnectionPoolEntry) -> None:
+        # Readers and the one writer do not block each other in this mode, which the file
+        # remembers. `synchronous` stays FULL: what an activity has reported as done must
+        # survive a power cut, since the workflow will not do it again.
+        connection.run_async(_use_write_ahead_log)
         cursor = connection.cursor()
         try:
-            # Readers and the one writer do not block each other in this mode, which the file
-            # remembers. `synchronous` stays FULL: what an activity has reported as done must
-            # survive a power cut, since the workflow will not do it again.
-            cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
         finally:
             cursor.close()
@@ -89,3 +93,19 @@ def _create_sqlite(url: URL, *, foreign_keys: bool) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", set_up)
     event.listen(engine.sync_engine, "begin", begin)
     return engine
+
+
+async def _use_write_ahead_log(driver: aiosqlite.Connection) -> None:
+    """Change the file's mode, waiting for others: SQLite does not wait by itself for this lock."""
+    clock = asyncio.get_running_loop()
+    deadline = clock.time() + BUSY_SECONDS
+    while True:
+        try:
+            await driver.execute_fetchall("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or clock.time() > deadline:
+                raise
+            await asyncio.sleep(0.02)
+        else:
+            return

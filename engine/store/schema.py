@@ -6,6 +6,8 @@ The migrations are run from the installed package `migrations`
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -28,6 +30,9 @@ from engine.store.translation import UPGRADE, translated
 
 _MIGRATION_LOCK = 0x70726F6D6F7465
 """Key of PostgreSQL's advisory lock, so that two processes do not migrate at once."""
+
+_ALEMBIC = threading.Lock()
+"""Held while a command runs, since Alembic keeps the environment of the command in globals."""
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -109,6 +114,15 @@ async def check(url: str) -> list[str]:
 
 async def _migrate(url: str, revision: str, run: Callable[[Config, str], None]) -> None:
     parsed = parse(url)
+
+    def alone() -> None:
+        with _ALEMBIC:
+            asyncio.run(_run_command(parsed, revision, run))
+
+    await asyncio.to_thread(alone)
+
+
+async def _run_command(parsed: URL, revision: str, run: Callable[[Config, str], None]) -> None:
     async with _engine(parsed) as database:
         writer = database.execution_options(**{BEGIN: "IMMEDIATE"})
         async with writer.begin() as connection:

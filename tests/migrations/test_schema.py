@@ -51,6 +51,14 @@ async def test_tasks_that_upgrade_at_once_all_succeed(empty_database_url: str) -
     assert await schema.check(empty_database_url) == []
 
 
+async def test_databases_that_are_upgraded_at_once_do_not_disturb_each_other(
+    tmp_path: Path,
+) -> None:
+    urls = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(6)]
+    await asyncio.gather(*(schema.upgrade(url) for url in urls for _ in range(2)))
+    assert [await schema.check(url) for url in urls] == [[]] * 6
+
+
 async def test_processes_that_upgrade_at_once_all_succeed(empty_database_url: str) -> None:
     ends = await asyncio.gather(*(run("-c", UPGRADE, empty_database_url) for _ in range(5)))
     assert ends == [(0, "")] * 5

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 import sqlite3
 from datetime import datetime
@@ -19,6 +20,8 @@ from engine.errors import (
 )
 from engine.model.promotion import PromotionStatus
 from engine.store import schema
+from engine.store.address import parse
+from engine.store.connection import create_engine
 from engine.store.database import Database
 from engine.store.store import Store
 from tests.store.samples import TENANT, definition, opened
@@ -38,6 +41,27 @@ async def test_the_directory_of_an_sqlite_file_is_made_on_first_use(tmp_path: Pa
     with sqlite3.connect(path) as raw:
         assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert raw.execute("SELECT name FROM environments").fetchall() == [("production",)]
+
+
+async def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    sqlite_path = tmp_path / "promote.db"
+    raw = sqlite3.connect(sqlite_path, isolation_level=None)
+    raw.execute("CREATE TABLE made (id INTEGER)")
+    raw.execute("BEGIN IMMEDIATE")
+    engine = create_engine(parse(f"sqlite:///{sqlite_path}"))
+
+    async def mode() -> object:
+        async with engine.connect() as connection:
+            return (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar()
+
+    asking = asyncio.create_task(mode())
+    # SQLite itself answers `database is locked` at once here, whatever time it is given.
+    await asyncio.sleep(0.3)
+    assert not asking.done()
+    raw.execute("COMMIT")
+    raw.close()
+    assert await asking == "wal"
+    await engine.dispose()
 
 
 async def test_what_was_written_is_there_for_the_next_store(database_url: str) -> None:
