@@ -6,8 +6,9 @@ Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from opentelemetry import trace as otel_trace
@@ -45,20 +46,19 @@ class OtlpSink:
         self, exporter: SpanExporter, about: Resource, exported: Exported | None = None
     ) -> None:
         self._resource = about
-        self._in_flight: dict[str, float] = {}
-        self._exporter = _Telling(exporter, self._landed, exported)
+        self._in_flight = _InFlight()
+        self._exporter = _Telling(exporter, self._in_flight, exported)
+        queue, batch = _sizes()
         self._processor = BatchSpanProcessor(
             self._exporter,
-            max_queue_size=_integer("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE),
+            max_queue_size=queue,
             schedule_delay_millis=schedule_delay().total_seconds() * 1000,
-            max_export_batch_size=_integer("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH_SIZE),
+            max_export_batch_size=batch,
         )
 
     def emit(self, span: SpanRecord) -> None:
-        """Queue one finished span; drops it when the queue is full."""
-        if len(self._in_flight) > 2 * QUEUE_SIZE:
-            self._forget_lost()
-        self._in_flight[span.span_id] = time.monotonic()
+        """Queue one finished span; a full queue drops its oldest for it."""
+        self._in_flight.add(span.span_id)
         self._processor.on_end(to_readable(span, self._resource))
 
     def in_flight(self, span_ids: Iterable[str]) -> bool:
@@ -66,19 +66,7 @@ class OtlpSink:
 
         A span that has been for longer than any export takes was dropped from a full queue.
         """
-        self._forget_lost()
-        return any(span_id in self._in_flight for span_id in span_ids)
-
-    def _forget_lost(self) -> None:
-        oldest = time.monotonic() - LONGEST_FLIGHT.total_seconds()
-        for span_id, since in list(self._in_flight.items()):
-            if since < oldest:
-                self._in_flight.pop(span_id, None)
-
-    def _landed(self, spans: Sequence[ReadableSpan]) -> None:
-        for span in spans:
-            if span.context is not None:
-                self._in_flight.pop(f"{span.context.span_id:016x}", None)
+        return self._in_flight.has_any(span_ids)
 
     def deliver(self, spans: Sequence[SpanRecord]) -> None:
         """Export spans now, past the queue, and return when the collector has taken them all.
@@ -93,26 +81,69 @@ class OtlpSink:
                 raise UnreachableError("the collector did not take the spans")
 
     def shutdown(self) -> None:
-        """Export what is queued, within the exporter's own timeout, and stop."""
+        """Export what is queued, and stop; a batch that fails is the last one to be tried."""
+        self._exporter.end()
         self._processor.shutdown()  # type: ignore[no-untyped-call]  # the SDK left it untyped
+
+
+class _InFlight:
+    """Ids of spans that are queued or being exported."""
+
+    def __init__(self) -> None:
+        # From the oldest to the newest, so that forgetting looks at what it forgets only.
+        self._since: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def add(self, span_id: str) -> None:
+        with self._lock:
+            self._forget_lost()
+            self._since.pop(span_id, None)
+            self._since[span_id] = time.monotonic()
+
+    def remove(self, spans: Sequence[ReadableSpan]) -> None:
+        with self._lock:
+            for span in spans:
+                if span.context is not None:
+                    self._since.pop(f"{span.context.span_id:016x}", None)
+
+    def has_any(self, span_ids: Iterable[str]) -> bool:
+        with self._lock:
+            self._forget_lost()
+            return any(span_id in self._since for span_id in span_ids)
+
+    def _forget_lost(self) -> None:
+        oldest = time.monotonic() - LONGEST_FLIGHT.total_seconds()
+        while self._since:
+            span_id, since = next(iter(self._since.items()))
+            if since >= oldest:
+                return
+            del self._since[span_id]
 
 
 class _Telling(SpanExporter):
     """Tells what its exporter is done with, and what it has delivered."""
 
     def __init__(
-        self,
-        exporter: SpanExporter,
-        landed: Callable[[Sequence[ReadableSpan]], None],
-        exported: Exported | None,
+        self, exporter: SpanExporter, in_flight: _InFlight, exported: Exported | None
     ) -> None:
         self._exporter = exporter
-        self._landed = landed
+        self._in_flight = in_flight
         self._exported = exported
+        self._ending = False
+        self._given_up = False
+
+    def end(self) -> None:
+        """From now on, give up once the collector does not take a batch.
+
+        A process that is to end must not wait out one timeout for each batch in the queue.
+        """
+        self._ending = True
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = SpanExportResult.FAILURE
         try:
-            result = self._exporter.export(spans)
+            if not self._given_up:
+                result = self._exporter.export(spans)
             if result is SpanExportResult.SUCCESS and self._exported is not None:
                 contexts = [span.context for span in spans]
                 self._exported(
@@ -123,7 +154,9 @@ class _Telling(SpanExporter):
                     ]
                 )
         finally:
-            self._landed(spans)
+            if self._ending and result is not SpanExportResult.SUCCESS:
+                self._given_up = True
+            self._in_flight.remove(spans)
         return result
 
     def shutdown(self) -> None:
@@ -179,9 +212,7 @@ def schedule_delay() -> timedelta:
     return timedelta(milliseconds=_integer("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MS))
 
 
-def sink_from_environment(
-    environ: Mapping[str, str] | None = None, exported: Exported | None = None
-) -> OtlpSink | None:
+def sink_from_environment(exported: Exported | None = None) -> OtlpSink | None:
     """The exporter that the standard OTEL_* variables ask for; None when they name no endpoint.
 
     Args:
@@ -190,38 +221,47 @@ def sink_from_environment(
     Raises:
         InputError: a variable has a value that cannot be used.
     """
-    source = os.environ if environ is None else environ
-    if source.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if _text("OTEL_SDK_DISABLED").lower() == "true":
         return None
-    if source.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
+    if _text("OTEL_TRACES_EXPORTER").lower() == "none":
         return None
-    if not any(
-        source.get(name, "").strip()
-        for name in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    ):
+    if not (_text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or _text("OTEL_EXPORTER_OTLP_ENDPOINT")):
         return None
-    return OtlpSink(_exporter(source), resource(source), exported)
+    # Before the exporter, since it holds a connection.
+    _sizes()
+    schedule_delay()
+    return OtlpSink(_exporter(), resource(), exported)
 
 
-def _exporter(source: Mapping[str, str]) -> SpanExporter:
+def _exporter() -> SpanExporter:
     field = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
-    if not source.get(field, "").strip():
+    if not _text(field):
         field = "OTEL_EXPORTER_OTLP_PROTOCOL"
-    protocol = source.get(field, "").strip() or "grpc"
+    protocol = _text(field) or "grpc"
+    if protocol not in ("grpc", "http/protobuf"):
+        raise InputError(field, f"no protocol called {protocol!r}", "use grpc or http/protobuf")
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"):
+        _require_seconds(name)
+    try:
+        return _exporter_of(protocol)()
+    except Exception as error:
+        # What the exporters raise over a variable that they cannot use has no common base.
+        raise InputError("OTEL_EXPORTER_OTLP_*", f"cannot be used: {error}") from error
+
+
+def _exporter_of(protocol: str) -> Callable[[], SpanExporter]:
     # Imported here since each brings a whole network stack, and one is enough.
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
             OTLPSpanExporter as GrpcSpanExporter,
         )
 
-        return GrpcSpanExporter()
-    if protocol == "http/protobuf":
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
-            OTLPSpanExporter as HttpSpanExporter,
-        )
+        return GrpcSpanExporter
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+        OTLPSpanExporter as HttpSpanExporter,
+    )
 
-        return HttpSpanExporter()
-    raise InputError(field, f"no protocol called {protocol!r}", "use grpc or http/protobuf")
+    return HttpSpanExporter
 
 
 def _span_context(span: SpanRecord, span_id: str, *, remote: bool) -> otel_trace.SpanContext:
@@ -240,8 +280,22 @@ def _nanoseconds(moment: datetime) -> int:
     return seconds * 1_000_000_000 + moment.microsecond * 1_000
 
 
+def _sizes() -> tuple[int, int]:
+    """The sizes of queue and batch, in spans."""
+    field = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
+    queue = _integer("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE)
+    batch = _integer(field, min(BATCH_SIZE, queue))
+    if batch > queue:
+        raise InputError(
+            field,
+            f"a batch of {batch} is larger than the queue of {queue}",
+            "raise OTEL_BSP_MAX_QUEUE_SIZE",
+        )
+    return queue, batch
+
+
 def _integer(variable: str, default: int) -> int:
-    text = os.environ.get(variable, "").strip()
+    text = _text(variable)
     if not text:
         return default
     try:
@@ -251,3 +305,21 @@ def _integer(variable: str, default: int) -> int:
     if number <= 0:
         raise InputError(variable, f"{text!r} is no positive whole number")
     return number
+
+
+def _require_seconds(variable: str) -> None:
+    if variable not in os.environ:
+        return
+    try:
+        seconds = float(_text(variable))
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < float("inf"):
+        # The SDK takes an empty variable for a number too.
+        raise InputError(
+            variable, f"{_text(variable)!r} is no number of seconds", "give one, or unset it"
+        )
+
+
+def _text(variable: str) -> str:
+    return os.environ.get(variable, "").strip()

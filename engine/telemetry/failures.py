@@ -33,9 +33,8 @@ def _message(error: BaseException) -> str:
     if isinstance(error, TemporalTimeoutError):
         kind = error.type.name.lower().replace("_", " ") if error.type is not None else "some"
         return f"{error.message} ({kind} timeout)"
-    if isinstance(error, FailureError):
-        return error.message
-    return str(error) or type(error).__name__
+    text = error.message if isinstance(error, FailureError) else str(error)
+    return text or _type(error)
 
 
 def _stacktrace(error: BaseException) -> str:

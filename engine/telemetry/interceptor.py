@@ -199,6 +199,7 @@ class _WorkflowOutbound(WorkflowOutboundInterceptor):
         super().continue_as_new(input)
 
     def _with_context(self, input: _Started, span: OpenSpan | None = None) -> _Started:
+        self._scope.emit_recorded()
         context = self._scope.context(span)
         if context is not None:
             input.headers = with_header(input.headers, context)

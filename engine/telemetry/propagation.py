@@ -50,7 +50,17 @@ class TraceContext(Value):
 
 def from_carrier(carrier: Mapping[str, str]) -> TraceContext | None:
     """Read the context out of W3C headers; None when there is no valid `traceparent`."""
-    return from_otel(_PROPAGATOR.extract(dict(carrier), context=Context()))
+    # Environment variables and JSON can hold lone surrogates, which the propagators trip over.
+    readable = {key: value for key, value in carrier.items() if _is_unicode(value)}
+    return from_otel(_PROPAGATOR.extract(readable, context=Context()))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def to_carrier(context: TraceContext) -> dict[str, str]:
@@ -70,7 +80,7 @@ def from_otel(context: Context) -> TraceContext | None:
         span_id=f"{span_context.span_id:016x}",
         sampled=bool(span_context.trace_flags.sampled),
         trace_state=span_context.trace_state.to_header(),
-        baggage={key: str(value) for key, value in otel_baggage.get_all(context).items()},
+        baggage={key: str(value) for key, value in otel_baggage.get_all(context).items() if key},
     )
 
 

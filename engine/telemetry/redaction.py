@@ -12,7 +12,8 @@ MAX_BYTES = 4096
 REDACTED = "[redacted]"
 
 _SECRET_KEY = re.compile(
-    r"pass(word|wd|phrase)?$|secret|token|credential|api[_-]?key|private[_-]?key|authorization|cookie",
+    r"pass(word|wd|phrase|code)|pass$|pwd|secret|token|credential|cookie|auth$|authorization"
+    r"|(api|private|access|signing|encryption)[ ._-]?key",
     re.IGNORECASE,
 )
 
@@ -32,12 +33,14 @@ def redact(value: Json) -> Json:
 def inputs_attribute(inputs: Mapping[str, Json]) -> str:
     """The value of `step.inputs`: RFC 8785 JSON, redacted.
 
-    Inputs beyond 4 KiB are replaced by an object that names their keys, so that the attribute
-    stays JSON; with too many keys even for that, by their number.
+    Inputs beyond 4 KiB, or with a value that has no JSON form, are replaced by an object that names
+    their keys, so that the attribute stays JSON; where even that is too much, by their number.
     """
-    text = canonical_json(redact(dict(inputs)))
-    if len(text) > MAX_BYTES:
-        text = canonical_json({"truncated": sorted(inputs)})
-    if len(text) > MAX_BYTES:
-        text = canonical_json({"truncated": len(inputs)})
-    return text.decode()
+    for candidate in (redact(dict(inputs)), {"truncated": sorted(inputs)}):
+        try:
+            text = canonical_json(candidate)
+        except ValueError:
+            continue
+        if len(text) <= MAX_BYTES:
+            return text.decode()
+    return canonical_json({"truncated": len(inputs)}).decode()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 DISTRIBUTION = "promotion-engine"
 DEFAULT_SERVICE_NAME = "stella-release-orchestrator"
@@ -24,14 +23,13 @@ def service_version() -> str:
         return "0+unknown"
 
 
-def resource(environ: Mapping[str, str] | None = None) -> Resource:
+def resource() -> Resource:
     """The resource of this process.
 
     OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over ours; ENVIRONMENT says where the
-    process runs (default `development`).
+    process runs (default `development`). An empty variable is the same as none.
     """
-    source = os.environ if environ is None else environ
-    where = source.get("ENVIRONMENT", "").strip() or "development"
+    where = os.environ.get("ENVIRONMENT", "").strip() or "development"
     ours = Resource(
         {
             "service.name": DEFAULT_SERVICE_NAME,
@@ -41,10 +39,7 @@ def resource(environ: Mapping[str, str] | None = None) -> Resource:
         }
     )
     given = dict(Resource.create({}).attributes)
-    named = "OTEL_SERVICE_NAME" in source or "service.name" in source.get(
-        "OTEL_RESOURCE_ATTRIBUTES", ""
-    )
-    if not named:
+    if not OTELResourceDetector().detect().attributes.get("service.name"):
         # The SDK's own default, `unknown_service`.
         given.pop("service.name", None)
     for key, other in (_ENVIRONMENT_KEYS, _ENVIRONMENT_KEYS[::-1]):

@@ -128,7 +128,7 @@ class WorkflowScope:
 
     def open(self, name: str, identity: str) -> OpenSpan:
         """Open a span below the current one."""
-        self._emit_recorded()
+        self.emit_recorded()
         parent = _current_span.get() or self.root
         span = OpenSpan(
             name,
@@ -150,10 +150,10 @@ class WorkflowScope:
         if self._replayed:
             self._sink.emit(record)
         elif self.sampled and not workflow.unsafe.is_replaying():
-            self._emit_recorded()
+            self.emit_recorded()
             self._unrecorded.append(record)
 
-    def _emit_recorded(self) -> None:
+    def emit_recorded(self) -> None:
         """Emit the spans whose ends are in the history by now.
 
         A workflow task that is lost runs again, and what ended in it then ends at another time. So
