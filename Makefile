@@ -14,8 +14,9 @@ help: ## Show the targets
 demo: $(RUNTIME) ## Run a whole promotion on an embedded system, from nothing
 	@$(BIN)/promote demo
 
+# More processes than small machines have cores, since most tests wait for servers and timers.
 test: $(DEVELOPMENT) ## Run all tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 chaos: $(DEVELOPMENT) ## Run the chaos tests in their long form
 	@PROMOTE_CHAOS=long $(BIN)/python -m pytest tests/chaos

@@ -9,19 +9,27 @@ from engine.model.base import Duration, Timestamp, Value
 from engine.model.deployment import DeploymentResult
 from engine.model.execution import StepResult, StepStatus
 from engine.model.failure import Failure
+from engine.model.lineage import Lineage
 from engine.model.promotion import PromotionRequest, PromotionSnapshot, PromotionStatus
+from engine.model.trace import UnsettledTrace
 from engine.model.verdict import Decision, GateResult
 from engine.telemetry.propagation import TraceContext
 
 
 class ResolveInput(Value):
-    """What `promotion.resolve` takes: the request, and who carries it out."""
+    """What `promotion.resolve` takes: the request, and who carries it out.
+
+    Attributes:
+        run_id: Temporal's id of the first run of the workflow's chain of runs.
+        at: the workflow's time.
+    """
 
     request: PromotionRequest
     promotion_id: UUID
     workflow_id: str
     run_id: str
     requested_at: Timestamp
+    at: Timestamp
     trace_id: str
     caller: TraceContext | None = None
 
@@ -33,21 +41,28 @@ class Resolution(Value):
         sampled: the head decision.
         settle_after: how long after the promotion's end its trace is settled; None where nothing
             is exported.
+        lineage: the promotions that it follows upon.
     """
 
     promotion: PromotionSnapshot
     sampled: bool
+    lineage: Lineage = Lineage()
     settle_after: Duration | None = None
 
 
 class StatusRecord(Value):
-    """A promotion's status as of a moment."""
+    """A promotion's status as of a moment.
+
+    Attributes:
+        unsettled: with a final status, its trace when that is to be settled.
+    """
 
     promotion_id: UUID
     status: PromotionStatus
     decision: Decision | None = None
     failure: Failure | None = None
     at: Timestamp
+    unsettled: UnsettledTrace | None = None
 
 
 class GateRecord(Value):

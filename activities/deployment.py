@@ -77,7 +77,7 @@ class DeploymentActivities:
 
     @activity.defn(name="deployment.record")
     async def record(self, record: JobRecord) -> None:
-        """Keep the end of a job and of all its tasks."""
+        """Keep the end of a job and of all its tasks; those that never began are skipped."""
         result = record.result
         await self._store.executions.record_job(
             record.promotion_id,

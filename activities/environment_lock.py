@@ -6,6 +6,7 @@ from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.runs import current_run
 from engine.config import TASK_QUEUE
 from engine.model.base import Value
 from engine.model.lock import LockRequest, lock_workflow_id
@@ -25,23 +26,25 @@ class LockEnvironment(Value):
 async def request_lock(wanted: LockEnvironment) -> None:
     """Queue a promotion at its environment's lock, and start the lock if it does not run.
 
-    The lock takes a second request of the same promotion for the first.
+    The lock takes a second request with the same nonce for the first.
     """
+    request = wanted.request.model_copy(update={"run_id": current_run()})
     await activity.client().start_workflow(
         LOCK_WORKFLOW,
         id=lock_workflow_id(wanted.tenant, wanted.environment),
         task_queue=TASK_QUEUE,
         start_signal="request",
-        start_signal_args=[wanted.request],
+        start_signal_args=[request],
         static_summary=f"who may deploy to {wanted.environment}",
     )
 
 
 @activity.defn(name="environment.is_holder_alive")
-async def is_holder_alive(workflow_id: str) -> bool:
-    """Whether the workflow that holds a lock still runs."""
+async def is_holder_alive(holder: LockRequest) -> bool:
+    """Whether the run that holds a lock still goes on."""
+    handle = activity.client().get_workflow_handle(holder.workflow_id, run_id=holder.run_id)
     try:
-        described = await activity.client().get_workflow_handle(workflow_id).describe()
+        described = await handle.describe()
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return False

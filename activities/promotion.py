@@ -7,12 +7,14 @@ from datetime import timedelta
 from temporalio import activity
 
 from activities.contract import GateRecord, Resolution, ResolveInput, StatusRecord, VoteRecord
+from activities.runs import current_run, reset_run
 from engine.errors import InputError
 from engine.gates.registry import check as check_gate
 from engine.model import identity
 from engine.model.environment import EnvironmentDefinition
 from engine.model.promotion import PromotionSnapshot
 from engine.model.release import Release
+from engine.store.promotions import Reset
 from engine.store.store import Store
 from engine.telemetry.sampling import default_rate, is_sampled
 
@@ -55,7 +57,14 @@ class PromotionActivities:
             reason=request.reason,
             requested_at=given.requested_at,
         )
-        await self._store.promotions.open(snapshot, given.workflow_id, given.run_id, given.trace_id)
+        run = reset_run(given.run_id)
+        await self._store.promotions.open(
+            snapshot,
+            given.workflow_id,
+            given.run_id,
+            given.trace_id,
+            reset=None if run is None else Reset(run, given.at),
+        )
         rate = environment.sampling
         if rate is None:
             rate = default_rate(environment.name)
@@ -63,17 +72,21 @@ class PromotionActivities:
             promotion=snapshot,
             sampled=is_sampled(given.trace_id, given.caller, rate),
             settle_after=self._settle_after,
+            lineage=await self._store.lineage.of(release, environment),
         )
 
     @activity.defn(name="promotion.record_status")
     async def record_status(self, record: StatusRecord) -> None:
-        """Keep the promotion's status."""
+        """Keep the promotion's status, and that its trace is to be settled."""
+        if record.unsettled is not None:
+            await self._store.traces.owe(record.unsettled)
         await self._store.promotions.record_status(
             record.promotion_id,
             record.status,
             record.decision,
             at=record.at,
             failure=record.failure,
+            run_id=current_run(),
         )
 
     @activity.defn(name="promotion.record_gate")

@@ -14,7 +14,7 @@ from activities.evidence import EvidenceActivities
 from activities.execution import ExecutionActivities
 from activities.gate import GateActivities
 from activities.promotion import PromotionActivities
-from activities.trace import Project, TraceActivities, sweep
+from activities.trace import Project, TraceActivities
 from engine.store.store import Store
 from engine.telemetry.export import OtlpSink
 
@@ -48,7 +48,7 @@ def worker_activities(
         evidence.sign,
         trace.deliver,
         trace.forget,
-        sweep,
+        trace.sweep,
     ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from temporalio import activity
@@ -17,10 +18,13 @@ from engine.errors import PromotionEngineError
 from engine.model.base import Duration, Value
 from engine.model.search_attributes import PROMOTION_ID
 from engine.store.store import Store
-from engine.telemetry import names
+from engine.telemetry import events, names
+from engine.telemetry.events import event
 from engine.telemetry.export import OtlpSink
 from engine.telemetry.record import SpanRecord
 from engine.telemetry.trace import Trace
+
+_log = logging.getLogger(__name__)
 
 Project = Callable[[Client, str, str | None], Awaitable[Trace]]
 """Reads a trace back out of the histories of a workflow and its run."""
@@ -55,12 +59,14 @@ class Settlement(Value):
     """What was found and done.
 
     Attributes:
+        promotion_id: None when nothing is to be at the collector.
         trace_id: 32 hexadecimal digits; empty when the request was never resolved.
         expected: spans of the trace that are to be at the collector.
         delivered: those of them that only settlement brought there.
         kept_for: why an unsampled trace was exported; empty for a sampled one.
     """
 
+    promotion_id: UUID | None = None
     trace_id: str = ""
     expected: int = 0
     delivered: int = 0
@@ -69,6 +75,12 @@ class Settlement(Value):
 
 
 SETTLE_WORKFLOW = "trace.settle"
+
+OVERDUE = 3
+"""Waits for spans on their way, after which a trace is not settled by its own worker any more."""
+
+SHORTEST_WAIT = timedelta(seconds=8)
+"""What a busy worker is given in any case."""
 
 
 class NotClosedError(PromotionEngineError):
@@ -114,7 +126,25 @@ class TraceActivities:
             raise OnTheirWayError("some spans are just being exported")
         if missing:
             await asyncio.to_thread(self._sink.deliver, missing)
+        _log.log(
+            # That a promotion's own worker delivered everything is the rule.
+            logging.INFO if missing else logging.DEBUG,
+            "trace settled: %d of %d spans delivered now%s",
+            len(missing),
+            len(trace.spans),
+            f", kept for {trace.kept_for}" if trace.kept_for else "",
+            extra=event(
+                events.TRACE_SETTLED,
+                {
+                    "trace_id": root.trace_id,
+                    "span_id": root.span_id,
+                    events.SETTLED_EXPECTED: len(trace.spans),
+                    events.SETTLED_DELIVERED: len(missing),
+                },
+            ),
+        )
         return Settlement(
+            promotion_id=request.promotion_id,
             trace_id=root.trace_id,
             expected=len(trace.spans),
             delivered=len(missing),
@@ -124,49 +154,75 @@ class TraceActivities:
 
     @activity.defn(name="trace.forget")
     async def forget(self, settled: Settlement) -> None:
-        """Drop the receipts of a settled trace."""
-        await self._store.receipts.drop(settled.trace_id, settled.span_ids)
+        """Drop what is recorded of a settled trace."""
+        if settled.promotion_id is not None:
+            await self._store.traces.drop(settled.promotion_id, settled.trace_id, settled.span_ids)
+
+    @activity.defn(name="trace.sweep")
+    async def sweep(self, request: SweepRequest) -> int:
+        """Start the settlement of every ended promotion that nobody has settled so far.
+
+        That are those that could not say that they have ended, since they were terminated or timed
+        out, and those whose worker did not see to it.
+
+        Returns:
+            How many were started now; one that was settled or is being settled is left alone.
+        """
+        client = activity.client()
+        now = datetime.now(UTC)
+        overdue = max(OVERDUE * request.settle_after, SHORTEST_WAIT)
+        owed = await self._store.traces.owed(before=now - overdue)
+        settled = await self._store.traces.settle([trace.promotion_id for trace in owed])
+        started = 0
+        for trace in owed:
+            if trace.promotion_id not in settled:
+                wanted = SettleRequest(
+                    promotion_id=trace.promotion_id,
+                    workflow_id=trace.workflow_id,
+                    run_id=trace.run_id,
+                    after=timedelta(0),
+                )
+                started += await _started(client, wanted, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+        async for wanted in _cut_off(client, now - request.closed_within, request.settle_after):
+            started += await _started(client, wanted, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        return started
 
 
-@activity.defn(name="trace.sweep")
-async def sweep(request: SweepRequest) -> int:
-    """Start the settlement of promotions that ended without being able to leave one behind.
-
-    Returns:
-        How many were started now; one that was settled or is being settled is left alone.
-    """
-    client = activity.client()
-    since = datetime.now(UTC) - request.closed_within
+async def _cut_off(
+    client: Client, since: datetime, settle_after: timedelta
+) -> AsyncIterator[SettleRequest]:
+    """Promotions that were terminated or timed out."""
     query = (
         f"WorkflowType = '{names.PROMOTION_REQUEST}' AND {PROMOTION_ID} IS NOT NULL "
         f"AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime > '{since.isoformat()}'"
     )
-    started = 0
     async for found in client.list_workflows(query):
         activity.heartbeat()
         promotion_id = found.typed_search_attributes.get(
             SearchAttributeKey.for_keyword(PROMOTION_ID)
         )
-        if promotion_id is None or found.run_id is None:
-            continue
-        wanted = SettleRequest(
-            promotion_id=UUID(promotion_id),
-            workflow_id=found.id,
-            run_id=found.run_id,
-            after=request.settle_after,
-        )
-        try:
-            await client.start_workflow(
-                SETTLE_WORKFLOW,
-                wanted,
-                id=settlement_id(wanted.promotion_id),
-                task_queue=TASK_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        if promotion_id is not None and found.run_id is not None:
+            yield SettleRequest(
+                promotion_id=UUID(promotion_id),
+                workflow_id=found.id,
+                run_id=found.run_id,
+                after=settle_after,
             )
-        except WorkflowAlreadyStartedError:
-            continue
-        started += 1
-    return started
+
+
+async def _started(client: Client, wanted: SettleRequest, reuse: WorkflowIDReusePolicy) -> bool:
+    activity.heartbeat()
+    try:
+        await client.start_workflow(
+            SETTLE_WORKFLOW,
+            wanted,
+            id=settlement_id(wanted.promotion_id),
+            task_queue=TASK_QUEUE,
+            id_reuse_policy=reuse,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
 
 
 def settlement_id(promotion_id: UUID) -> str:

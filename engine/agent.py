@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -14,8 +15,15 @@ from activities.errors import ErrorInterceptor
 from activities.registry import agent_activities
 from engine.config import Settings
 from engine.drivers.directory.supervision import start_services, stop_services
+from engine.logs.interceptor import LogInterceptor
+from engine.metrics.process import exporting_metrics
+from engine.otel import opentelemetry_configured
 from engine.processes import say_ready, stop_on_signals
+from engine.telemetry import events, names
+from engine.telemetry.events import event
 from engine.temporal import connect
+
+_log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=10)
 """How long a task may go on after an agent was told to stop."""
@@ -32,7 +40,7 @@ def build_agent(client: Client, agent: str, root: Path) -> Worker:
         client,
         task_queue=task_queue(agent),
         activities=agent_activities(agent, root),
-        interceptors=[ErrorInterceptor()],
+        interceptors=[LogInterceptor(), ErrorInterceptor()],
         graceful_shutdown_timeout=GRACE,
     )
 
@@ -44,10 +52,13 @@ async def running_agents(
     """Agents that take tasks while the block runs. Each owns `root/<id>`.
 
     Raises:
+        InputError: a setting cannot be used.
         UnreachableError: Temporal does not answer.
     """
-    client = await connect(settings)
     async with AsyncExitStack() as stack:
+        stack.enter_context(opentelemetry_configured(settings))
+        metrics = await stack.enter_async_context(exporting_metrics())
+        client = await connect(settings, runtime=None if metrics is None else metrics.runtime)
         for agent in ids:
             home = root / agent
             home.mkdir(parents=True, exist_ok=True)
@@ -67,7 +78,14 @@ async def run_agents(
     with stop_on_signals() as stopped:
         async with running_agents(ids, settings=settings, root=root):
             say_ready()
+            for agent in ids:
+                _log.info(
+                    "takes tasks of agent %s",
+                    agent,
+                    extra=event(events.PROCESS_READY, {names.AGENT_NAME: agent}),
+                )
             await stopped.wait()
+            _log.info("stops", extra=event(events.PROCESS_STOPPING))
         if stop_services_at_end:
             for agent in ids:
                 await stop_services(root / agent)

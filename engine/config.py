@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.errors import InputError
+from engine.model.base import Duration
 
 TASK_QUEUE = "promotions"
 """The task queue of the promotion workflows; agents have `agent.<id>` each."""
+
+
+class LogFormat(StrEnum):
+    """How log lines are written: for people, or for machines."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least severe log lines that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -22,8 +46,13 @@ class Settings(BaseSettings):
         database_url: PROMOTE_DATABASE_URL, an SQLAlchemy URL; SQLite in `home` by default.
         otel_config: PROMOTE_OTEL_CONFIG, the OpenTelemetry configuration file; by default
             `otel-config.yaml` in the working directory, where there is one.
-        signing_key: PROMOTE_SIGNING_KEY, a PEM file with the private key that signs evidence; made
-            in `home` on first use by default.
+        signing_key: PROMOTE_SIGNING_KEY, a PEM file with the private key that signs evidence, which
+            must exist; by default one in `home`, made on first use.
+        log_format: PROMOTE_LOG_FORMAT, `console` or `json`; by default the one on a terminal, the
+            other elsewhere.
+        log_level: PROMOTE_LOG_LEVEL, `debug`, `info`, `warning` or `error`.
+        dora_window: PROMOTE_DORA_WINDOW, the time over which the exported DORA figures are taken,
+            such as 168h; 30 days by default.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROMOTE_", env_ignore_empty=True, frozen=True)
@@ -32,6 +61,9 @@ class Settings(BaseSettings):
     database_url: str = ""
     signing_key: Path | None = None
     otel_config: Path | None = None
+    log_format: Annotated[LogFormat, BeforeValidator(_lower)] | None = None
+    log_level: Annotated[LogLevel, BeforeValidator(_lower)] = LogLevel.INFO
+    dora_window: Annotated[Duration, Field(gt=timedelta())] = timedelta(days=30)
 
     @property
     def effective_database_url(self) -> str:

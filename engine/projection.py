@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 
 from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Replayer
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from engine.converter import DATA_CONVERTER
 from engine.errors import NotFoundError, PromotionEngineError, UnreachableError
@@ -21,7 +21,7 @@ from engine.telemetry.closing import close_of, cut_off
 from engine.telemetry.interceptor import TracingInterceptor
 from engine.telemetry.sink import CollectingSink
 from engine.telemetry.trace import Trace
-from workflows.registry import WORKFLOW_INTERCEPTORS, WORKFLOWS, workflow_runner
+from workflows.registry import WORKFLOW_INTERCEPTORS, WORKFLOWS
 
 
 async def project(client: Client, workflow_id: str, run_id: str | None = None) -> Trace:
@@ -56,7 +56,8 @@ async def project_history(history: WorkflowHistory) -> Trace:
         workflows=WORKFLOWS,
         data_converter=DATA_CONVERTER,
         interceptors=[tracing, *WORKFLOW_INTERCEPTORS],
-        workflow_runner=workflow_runner(),
+        # The sandbox guards new runs against their code; these have been run by it before.
+        workflow_runner=UnsandboxedWorkflowRunner(),
     )
     replayed = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     if replayed.replay_failure is not None:
@@ -80,6 +81,8 @@ async def histories(
 ) -> AsyncIterator[WorkflowHistory]:
     """The history of a workflow, followed by those of its children that have spans, and of theirs.
 
+    Where it continued as new, its next run follows with its own.
+
     Raises:
         NotFoundError: there is no such workflow.
         UnreachableError: the server does not answer.
@@ -101,3 +104,7 @@ async def histories(
                 child = started.workflow_execution
                 async for descendant in histories(client, child.workflow_id, child.run_id):
                     yield descendant
+    last = history.events[-1].workflow_execution_continued_as_new_event_attributes
+    if last.new_execution_run_id:
+        async for following in histories(client, workflow_id, last.new_execution_run_id):
+            yield following

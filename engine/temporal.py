@@ -20,6 +20,8 @@ from engine.converter import DATA_CONVERTER
 from engine.errors import InputError, UnreachableError
 
 if TYPE_CHECKING:
+    from temporalio.runtime import Runtime
+
     from engine.telemetry.interceptor import TracingInterceptor
 
 DEFAULT_ADDRESS = "localhost:7233"
@@ -27,13 +29,18 @@ CONNECT_TIMEOUT = timedelta(seconds=10)
 
 
 async def connect(
-    settings: Settings, tracing: TracingInterceptor | None = None, *, address: str | None = None
+    settings: Settings,
+    tracing: TracingInterceptor | None = None,
+    *,
+    address: str | None = None,
+    runtime: Runtime | None = None,
 ) -> Client:
     """Connect to Temporal.
 
     Args:
         tracing: the process's tracing interceptor; one that exports nothing by default.
         address: `host:port` of a server to use in place of what the configuration names.
+        runtime: the SDK's runtime, which measures; the default one by default, which does not.
 
     Raises:
         InputError: Temporal's own configuration cannot be used.
@@ -49,6 +56,7 @@ async def connect(
             data_converter=DATA_CONVERTER,
             interceptors=[tracing or TracingInterceptor()],
             connect_timeout=CONNECT_TIMEOUT,
+            runtime=runtime,
             **options,
         )
     except (RuntimeError, RPCError) as error:

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from activities.errors import ErrorInterceptor
 from activities.registry import worker_activities
 from engine.config import TASK_QUEUE, Settings
 from engine.evidence.keys import SigningKey
+from engine.logs.interceptor import LogInterceptor
+from engine.metrics import names as measured
+from engine.metrics.observation import observe
+from engine.metrics.process import Metrics, exporting_metrics, measuring
 from engine.otel import opentelemetry_configured
 from engine.processes import say_ready, stop_on_signals
 from engine.projection import project
 from engine.search_attributes import require_search_attributes
+from engine.settlement import Settler
 from engine.store.store import Store
 from engine.sweep import ensure_sweep
+from engine.telemetry import events
+from engine.telemetry.events import event
 from engine.telemetry.export import OtlpSink, schedule_delay, sink_from_environment
 from engine.telemetry.interceptor import TracingInterceptor
 from engine.telemetry.receipts import ReceiptWriter
 from engine.telemetry.sampling import sampler
 from engine.temporal import connect
 from workflows.registry import WORKFLOW_INTERCEPTORS, WORKFLOWS, workflow_runner
+
+_log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=10)
 """How long activities may go on after a worker was told to stop."""
@@ -36,9 +47,17 @@ SETTLE_DELAYS = 2
 
 
 def build_worker(
-    client: Client, store: Store, settings: Settings, sink: OtlpSink | None = None
+    client: Client,
+    store: Store,
+    settings: Settings,
+    sink: OtlpSink | None = None,
+    interceptors: Sequence[Interceptor] = (),
 ) -> Worker:
-    """A worker on `promotions`. The client brings the tracing interceptor."""
+    """A worker on `promotions`. The client brings the tracing interceptor.
+
+    Args:
+        interceptors: further ones.
+    """
     settle_after = None if sink is None else _settle_after()
     return Worker(
         client,
@@ -47,7 +66,7 @@ def build_worker(
         activities=worker_activities(
             store, settings.effective_signing_key, project, sink, settle_after
         ),
-        interceptors=[ErrorInterceptor(), *WORKFLOW_INTERCEPTORS],
+        interceptors=[*interceptors, LogInterceptor(), ErrorInterceptor(), *WORKFLOW_INTERCEPTORS],
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=GRACE,
     )
@@ -64,33 +83,73 @@ async def running_worker(settings: Settings) -> AsyncIterator[None]:
     """
     with opentelemetry_configured(settings):
         sampler(None)
-        SigningKey.load_or_create(settings.effective_signing_key)
-        async with Store.open(settings.effective_database_url) as store:
+        _require_signing_key(settings)
+        async with (
+            exporting_metrics() as metrics,
+            Store.open(settings.effective_database_url) as store,
+        ):
             await store.require_current_schema()
-            async with _exporting(store) as sink:
-                client = await connect(settings, TracingInterceptor(sink))
+            async with _exporting(store, metrics) as exporting:
+                client = await connect(
+                    settings,
+                    TracingInterceptor(exporting.settler),
+                    runtime=None if metrics is None else metrics.runtime,
+                )
                 await require_search_attributes(client)
-                if sink is not None:
+                if exporting.settler is not None:
                     await ensure_sweep(client, _settle_after())
-                async with build_worker(client, store, settings, sink):
+                async with (
+                    measuring(metrics, store, client, settings.dora_window) as interceptors,
+                    exporting.settling(client),
+                    build_worker(client, store, settings, exporting.sink, interceptors),
+                ):
                     yield
+
+
+def _require_signing_key(settings: Settings) -> None:
+    """Make the key of the default place on first use; one that is named must be there.
+
+    A worker that finds no key at a place that somebody named must not sign with another.
+    """
+    path = settings.effective_signing_key
+    if settings.signing_key is None:
+        SigningKey.load_or_create(path)
+    else:
+        SigningKey.load(path)
 
 
 def _settle_after() -> timedelta:
     return SETTLE_DELAYS * schedule_delay()
 
 
+@dataclass(frozen=True)
+class _Exporting:
+    """The exporter and what settles its traces; both None where nothing is exported."""
+
+    sink: OtlpSink | None = None
+    settler: Settler | None = None
+
+    def settling(self, client: Client) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self.settler is None else self.settler.running(client)
+
+
 @asynccontextmanager
-async def _exporting(store: Store) -> AsyncIterator[OtlpSink | None]:
+async def _exporting(store: Store, metrics: Metrics | None) -> AsyncIterator[_Exporting]:
     receipts = ReceiptWriter(store.receipts.add)
-    sink = sink_from_environment(exported=receipts)
+    if metrics is not None:
+        observe(metrics.meter, measured.RECEIPTS_LOST, lambda: [(receipts.lost, {})])
+    sink = sink_from_environment(receipts, None if metrics is None else metrics.meters)
+    if sink is None:
+        yield _Exporting()
+        return
+    settler = Settler(store, sink, schedule_delay())
     try:
-        yield sink
+        yield _Exporting(sink, settler)
     finally:
-        if sink is not None:
-            # In a thread, since the receipts of the last batch are written on this loop meanwhile.
-            await asyncio.to_thread(sink.shutdown)
-            await receipts.drain()
+        # In a thread, since the receipts of the last batch are written on this loop meanwhile.
+        await asyncio.to_thread(sink.shutdown)
+        await receipts.drain()
+        await settler.settle()
 
 
 async def run_worker(settings: Settings) -> None:
@@ -98,4 +157,6 @@ async def run_worker(settings: Settings) -> None:
     with stop_on_signals() as stopped:
         async with running_worker(settings):
             say_ready()
+            _log.info("takes work from %s", TASK_QUEUE, extra=event(events.PROCESS_READY))
             await stopped.wait()
+            _log.info("stops", extra=event(events.PROCESS_STOPPING))

@@ -34,7 +34,9 @@ def run(connection: Connection) -> None:
 
 async def run_on_configured_database() -> None:
     """Run the migrations on the database that the settings name."""
-    database = create_engine(parse(load_settings().effective_database_url), foreign_keys=False)
+    database = create_engine(
+        parse(load_settings().effective_database_url), foreign_keys=False, timeouts=False
+    )
     try:
         async with database.execution_options(**{BEGIN: "IMMEDIATE"}).begin() as connection:
             await connection.run_sync(run)

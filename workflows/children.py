@@ -18,14 +18,17 @@ async def started(start: Coroutine[Any, Any, Child]) -> Child:
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        child = await starting
+        child = await _outlasting_cancels(starting)
         child.cancel()
         return child
 
 
 async def uninterrupted(work: Coroutine[Any, Any, _Result]) -> _Result:
     """The result of `work`, which goes on to its end also when the workflow is cancelled."""
-    task = asyncio.create_task(work)
+    return await _outlasting_cancels(asyncio.create_task(work))
+
+
+async def _outlasting_cancels(task: asyncio.Task[_Result]) -> _Result:
     while True:
         try:
             return await asyncio.shield(task)
@@ -40,5 +43,5 @@ async def whole(work: Coroutine[Any, Any, _Result]) -> _Result:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await task
+        await _outlasting_cancels(task)
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import datetime
 
 from temporalio import workflow
@@ -17,6 +18,7 @@ from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 with workflow.unsafe.imports_passed_through():
     from activities.contract import JobRecord
     from activities.deployment import DeploymentActivities
+    from engine.converter import Undecodable
     from engine.model import identity
     from engine.model.agent_task import AgentTask, TaskReport, TaskResult, TaskStatus
     from engine.model.deployment import (
@@ -29,12 +31,17 @@ with workflow.unsafe.imports_passed_through():
     )
     from engine.model.failure import Failure
     from engine.model.verdict import AttributeValue
-    from engine.telemetry import names, spans
+    from engine.telemetry import events, names, spans
     from engine.telemetry.conventions import DEPLOYMENT_STATUSES
+    from engine.telemetry.events import event
     from engine.telemetry.failures import failure_of, root_cause
     from workflows.children import uninterrupted
+    from workflows.failures import parse
+    from workflows.logs import workflow_logger
     from workflows.options import ON_AGENT, SHORT
     from workflows.signals import tell_promotion
+
+_log = workflow_logger(__name__)
 
 
 @workflow.defn(name="deployment.execute")
@@ -46,15 +53,17 @@ class DeploymentWorkflow:
         self._targets_done = 0
 
     @workflow.run
-    async def run(self, request: DeploymentRequest) -> DeploymentResult:
+    async def run(self, given: DeploymentRequest | Undecodable | None = None) -> DeploymentResult:
         """Carry out the deployment.
 
         Returns:
             The result; with status `cancelled` when the promotion was cancelled on the way.
 
         Raises:
-            ApplicationError: it failed; the first detail is the `DeploymentResult`.
+            ApplicationError: it failed; the first detail is the `DeploymentResult`. Of type
+                `InputError` when it was started with something else.
         """
+        request = parse(DeploymentRequest, given, "the input of deployment.execute")
         started_at = workflow.info().workflow_start_time
         assignment: Assignment | None = None
         status, failure = JobStatus.SUCCEEDED, None
@@ -62,8 +71,23 @@ class DeploymentWorkflow:
             assignment = await workflow.execute_local_activity_method(
                 DeploymentActivities.assign_tasks,
                 args=[request, workflow.now()],
+                activity_id=str(identity.job_id(request.promotion.promotion_id, request.node_id)),
                 summary="assign the tasks",
                 **SHORT,
+            )
+            _log.info(
+                "deploys to %d targets in %d batches, %s",
+                assignment.target_count,
+                len(assignment.batches),
+                request.strategy.type,
+                extra=event(
+                    events.DEPLOYMENT_STARTED,
+                    {
+                        names.DEPLOYMENT_STRATEGY: request.strategy.type,
+                        names.DEPLOYMENT_TARGET_COUNT: assignment.target_count,
+                        names.DEPLOYMENT_BATCH_SIZE: assignment.batch_size,
+                    },
+                ),
             )
             for number, batch in enumerate(assignment.batches, start=1):
                 failure = await self._batch(request, assignment, number, batch)
@@ -98,12 +122,17 @@ class DeploymentWorkflow:
             started_at=started_at,
             ended_at=workflow.now(),
         )
-        await workflow.execute_local_activity_method(
-            DeploymentActivities.record,
-            JobRecord(promotion_id=promotion.promotion_id, result=result),
-            summary=f"record: {status}",
-            **SHORT,
-        )
+        try:
+            await workflow.execute_local_activity_method(
+                DeploymentActivities.record,
+                JobRecord(promotion_id=promotion.promotion_id, result=result),
+                summary=f"record: {status}",
+                **SHORT,
+            )
+        except FailureError as error:
+            # The promotion still has to learn what was done on the targets.
+            status, failure = JobStatus.FAILED, failure or failure_of(error)
+            result = result.model_copy(update={"status": status, "failure": failure})
         figures: dict[str, AttributeValue] = {
             names.DEPLOYMENT_TARGET_COUNT: result.target_count,
             names.DEPLOYMENT_BATCH_SIZE: result.batch_size,
@@ -111,6 +140,21 @@ class DeploymentWorkflow:
         if status in DEPLOYMENT_STATUSES:
             figures[names.DEPLOYMENT_STATUS] = DEPLOYMENT_STATUSES[status]
         spans.conclude(figures, failure)
+        _log.log(
+            logging.INFO if failure is None else logging.ERROR,
+            "the deployment %s after %d of %d targets%s",
+            status.value,
+            self._targets_done,
+            result.target_count,
+            "" if failure is None else f": {failure.message}",
+            extra=event(
+                events.DEPLOYMENT_ENDED,
+                {
+                    names.DEPLOYMENT_JOB_ID: str(result.job_id),
+                    names.ERROR_TYPE: None if failure is None else failure.type,
+                },
+            ),
+        )
         if failure is not None:
             raise ApplicationError(failure.message, result, type=failure.type, non_retryable=True)
         return result
@@ -132,6 +176,13 @@ class DeploymentWorkflow:
                 targets_done=self._targets_done,
                 targets=assignment.target_count,
             ),
+        )
+        _log.debug(
+            "batch %d of %d: %s",
+            number,
+            len(assignment.batches),
+            ", ".join(plan.target for plan in batch),
+            extra=event(events.DEPLOYMENT_BATCH),
         )
         failures = await asyncio.gather(*(self._target(plan) for plan in batch))
         self._targets_done += sum(failure is None for failure in failures)
@@ -160,6 +211,7 @@ class DeploymentWorkflow:
                 task,
                 result_type=TaskReport,
                 task_queue=f"agent.{task.target.agent}",
+                activity_id=str(task.id),
                 start_to_close_timeout=task.timeout,
                 summary=f"{task.type} on {task.target.name}",
                 **ON_AGENT,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -11,9 +13,16 @@ with workflow.unsafe.imports_passed_through():
     from uuid import UUID
 
     from activities.environment_lock import LockEnvironment, is_holder_alive, request_lock
+    from engine.converter import Undecodable
     from engine.model.lock import LockRequest, LockState, lock_workflow_id
     from engine.model.promotion import PromotionSnapshot
+    from engine.telemetry import events, names
+    from engine.telemetry.events import event
+    from workflows.failures import parse
+    from workflows.logs import workflow_logger
     from workflows.options import SHORT
+
+_log = workflow_logger(__name__)
 
 WATCH_INTERVAL = timedelta(seconds=10)
 """How often a holder is looked at while others wait, in case that it died without a word."""
@@ -23,23 +32,34 @@ WATCH_INTERVAL = timedelta(seconds=10)
 class EnvironmentLockWorkflow:
     """Grants the environment to one promotion after the other, and ends when nobody wants it.
 
-    A promotion asks by the signal `request`, is told by its own signal `lock_granted`, and gives
-    the lock back by `release`. A holder that no longer runs gives it back by being gone.
+    A promotion asks by the signal `request`, is told by its own signal `lock_granted` with the
+    request's nonce, and gives the lock back by `release`. A holder that no longer runs gives it
+    back by being gone.
     """
 
-    @workflow.init
-    def __init__(self, state: LockState | None = None) -> None:
-        self._holder = None if state is None else state.holder
-        self._queue = [] if state is None else list(state.queue)
-        self._show()
+    def __init__(self) -> None:
+        self._holder: LockRequest | None = None
+        self._queue: list[LockRequest] = []
+        self._early: list[Callable[[], None]] | None = []
+        """Signals that came before the state was known; None when it is."""
 
     @workflow.run
-    async def run(self, state: LockState | None = None) -> None:
+    async def run(self, given: LockState | Undecodable | None = None) -> None:
         """Hand the lock around until nobody holds or wants it.
 
         Args:
-            state: where the run before stopped, when it was continued as new.
+            given: where the run before stopped, when it was continued as new.
+
+        Raises:
+            ApplicationError: of type `InputError` when it was started with something else.
         """
+        if given is not None:
+            state = parse(LockState, given, "the input of environment.lock")
+            self._holder, self._queue = state.holder, list(state.queue)
+        early, self._early = self._early or [], None
+        for signal in early:
+            signal()
+        self._show()
         while True:
             if self._holder is None and not await self._grant_next():
                 return
@@ -50,18 +70,24 @@ class EnvironmentLockWorkflow:
     @workflow.signal
     def request(self, wanted: LockRequest) -> None:
         """Queue a promotion; asking twice is asking once."""
-        # A workflow id that is used again means that its earlier promotion is gone.
+        if self._early is not None:
+            self._early.append(partial(self.request, wanted))
+            return
+        # A workflow that asks anew, under its id used again or after a reset, is gone as it was.
         if self._holder is not None and _replaces(wanted, self._holder):
             self._holder = None
         self._queue = [one for one in self._queue if not _replaces(wanted, one)]
-        known = [self._holder, *self._queue] if self._holder is not None else self._queue
-        if all(one.promotion_id != wanted.promotion_id for one in known if one is not None):
+        known = [one for one in (self._holder, *self._queue) if one is not None]
+        if all(one.nonce != wanted.nonce for one in known):
             self._queue.append(wanted)
             self._show()
 
     @workflow.signal
     def release(self, promotion_id: UUID) -> None:
         """Give the lock back, or leave the queue."""
+        if self._early is not None:
+            self._early.append(partial(self.release, promotion_id))
+            return
         if self._holder is not None and self._holder.promotion_id == promotion_id:
             self._holder = None
         self._queue = [one for one in self._queue if one.promotion_id != promotion_id]
@@ -79,9 +105,9 @@ class EnvironmentLockWorkflow:
             self._show()
             granted_to = self._holder
             try:
-                await workflow.get_external_workflow_handle(granted_to.workflow_id).signal(
-                    "lock_granted"
-                )
+                await workflow.get_external_workflow_handle(
+                    granted_to.workflow_id, run_id=granted_to.run_id
+                ).signal("lock_granted", granted_to.nonce)
             except ApplicationError:
                 # The promotion is gone. Unless it has said so already, the lock is free again.
                 if self._holder is granted_to:
@@ -99,10 +125,17 @@ class EnvironmentLockWorkflow:
         except TimeoutError:
             holder = self._holder
             if holder is not None and not await self._is_alive(holder):
+                _log.warning(
+                    "promotion %s is gone and gives the environment back",
+                    holder.promotion_id,
+                    extra=event(
+                        events.LOCK_RECLAIMED, {names.PROMOTION_ID: str(holder.promotion_id)}
+                    ),
+                )
                 self.release(holder.promotion_id)
 
     async def _is_alive(self, holder: LockRequest) -> bool:
-        return await workflow.execute_local_activity(is_holder_alive, holder.workflow_id, **SHORT)
+        return await workflow.execute_local_activity(is_holder_alive, holder, **SHORT)
 
     def _show(self) -> None:
         lines = ["nobody deploys" if self._holder is None else f"deploys: {_line(self._holder)}"]
@@ -111,8 +144,7 @@ class EnvironmentLockWorkflow:
 
 
 def _replaces(wanted: LockRequest, other: LockRequest) -> bool:
-    same_workflow = wanted.workflow_id == other.workflow_id
-    return same_workflow and wanted.promotion_id != other.promotion_id
+    return wanted.workflow_id == other.workflow_id and wanted.nonce != other.nonce
 
 
 def _line(one: LockRequest) -> str:
@@ -123,14 +155,47 @@ class EnvironmentLock:
     """The lock of one environment, as a promotion's workflow sees it."""
 
     def __init__(self) -> None:
+        self._nonce = ""
         self._granted = False
+        # A reset makes another run of the workflow, and deals it another seed.
+        workflow.register_random_seed_callback(lambda _: self._forget())
 
-    def grant(self) -> None:
-        """The lock says that this promotion has it."""
-        self._granted = True
+    @property
+    def is_held(self) -> bool:
+        """Whether this run has been granted the lock."""
+        return self._granted
+
+    def grant(self, nonce: str) -> None:
+        """The lock says that the request with this nonce has it; any other word is not heard."""
+        if self._nonce and nonce == self._nonce:
+            self._granted = True
+        else:
+            _log.warning("dropped a grant of the lock that answers no request of this run")
+
+    def _forget(self) -> None:
+        self._nonce, self._granted = "", False
 
     async def acquire(self, promotion: PromotionSnapshot) -> None:
-        """Ask for the lock and wait until it is granted, however long that takes."""
+        """Ask for the lock and wait until it is granted, however long that takes.
+
+        A run that came of a reset asks again: what was granted was granted to the run before.
+        """
+        asked_at = workflow.now()
+        name = promotion.environment.name
+        while not self._granted:
+            self._nonce = str(workflow.uuid4())
+            await self._request(promotion, self._nonce)
+            _log.info("waits for its turn in %s", name, extra=event(events.LOCK_WAITING))
+            await workflow.wait_condition(lambda: self._granted or not self._nonce)
+        waited = (workflow.now() - asked_at).total_seconds()
+        _log.info(
+            "its turn in %s came after %.1f s",
+            name,
+            waited,
+            extra=event(events.LOCK_GRANTED, {names.LOCK_WAIT_SECONDS: waited}),
+        )
+
+    async def _request(self, promotion: PromotionSnapshot, nonce: str) -> None:
         await workflow.execute_local_activity(
             request_lock,
             LockEnvironment(
@@ -138,6 +203,7 @@ class EnvironmentLock:
                 environment=promotion.environment.name,
                 request=LockRequest(
                     promotion_id=promotion.promotion_id,
+                    nonce=nonce,
                     workflow_id=promotion.workflow_id,
                     release=promotion.release.ref,
                     requested_by=promotion.requested_by,
@@ -147,7 +213,6 @@ class EnvironmentLock:
             summary=f"lock of {promotion.environment.name}",
             **SHORT,
         )
-        await workflow.wait_condition(lambda: self._granted)
 
     async def release(self, promotion: PromotionSnapshot) -> None:
         """Give the lock back, or leave its queue."""
@@ -158,4 +223,4 @@ class EnvironmentLock:
             )
         except ApplicationError as error:
             # A lock that is gone is held by nobody.
-            workflow.logger.warning("the lock %s took no signal: %s", lock, error)
+            _log.warning("the lock %s took no signal: %s", lock, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
@@ -10,36 +11,43 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 with workflow.unsafe.imports_passed_through():
     from activities.contract import RunRecord, StepRecord
     from activities.execution import ExecutionActivities
+    from engine.converter import Undecodable
     from engine.model import identity
     from engine.model.approval import Vote
     from engine.model.deployment import DeploymentResult
     from engine.model.execution import ExecutionRequest, ExecutionResult, StepResult, StepStatus
     from engine.model.failure import Failure
-    from engine.model.promotion import StepState
-    from engine.model.template import Node, OnFailure
-    from engine.telemetry import names, spans
+    from engine.model.promotion import PromotionSnapshot, StepState
+    from engine.model.template import Node, OnFailure, Template
+    from engine.telemetry import events, names, spans
     from engine.telemetry.conventions import RESULTS, TASK_TYPES
+    from engine.telemetry.events import event
     from engine.telemetry.failures import failure_of
     from engine.telemetry.redaction import inputs_attribute
-    from engine.telemetry.scope import is_evicting
+    from engine.telemetry.scope import instance, is_evicting
     from engine.templates import schedule
     from workflows.children import uninterrupted, whole
+    from workflows.failures import parse
     from workflows.gates import Votes
+    from workflows.logs import workflow_logger
     from workflows.options import SHORT
     from workflows.signals import tell_promotion
     from workflows.steps import StepFailed, StepRunner
+
+_log = workflow_logger(__name__)
 
 
 @workflow.defn(name="workflow.execute")
 class ExecutionWorkflow:
     """Runs the nodes of a template, each as soon as everything that it needs has ended."""
 
-    @workflow.init
-    def __init__(self, request: ExecutionRequest) -> None:
-        self._request = request
-        self._promotion = request.promotion
-        self._template = request.promotion.environment.template
-        self._votes = Votes(request.votes)
+    _request: ExecutionRequest
+    _promotion: PromotionSnapshot
+    _template: Template
+
+    def __init__(self) -> None:
+        self._instance = instance()
+        self._votes = Votes()
         self._steps: dict[str, StepResult] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._deployments: list[DeploymentResult] = []
@@ -51,28 +59,37 @@ class ExecutionWorkflow:
         self._votes.add(vote)
 
     @workflow.run
-    async def run(self, request: ExecutionRequest) -> ExecutionResult:
+    async def run(self, given: ExecutionRequest | Undecodable | None = None) -> ExecutionResult:
         """Run the template to its end.
 
         Returns:
             The result; steps have status `cancelled` when the promotion was cancelled on the way.
 
         Raises:
-            ApplicationError: a step failed; the first detail is the `ExecutionResult`.
+            ApplicationError: a step failed, or the engine could not go on; the first detail is the
+                `ExecutionResult`. Of type `InputError` when it was started with something else.
         """
-        cancelled = False
+        self._request = parse(ExecutionRequest, given, "the input of workflow.execute")
+        self._promotion = self._request.promotion
+        self._template = self._promotion.environment.template
+        self._votes.start_with(self._request.votes)
+        cancelled, broken = False, None
         try:
             await whole(self._record_run(StepStatus.RUNNING))
             await self._run_nodes()
         except asyncio.CancelledError:
             cancelled = True
         except FailureError as error:
-            if not is_cancelled_exception(error):
-                raise
-            cancelled = True
+            if is_cancelled_exception(error):
+                cancelled = True
+            else:
+                broken = failure_of(error)
         finally:
-            if not is_evicting():
+            if not is_evicting(self._instance):
                 await self._end_running()
+        return await uninterrupted(self._conclude(broken, cancelled=cancelled))
+
+    async def _conclude(self, broken: Failure | None, *, cancelled: bool) -> ExecutionResult:
         failure = None if cancelled else self._failure()
         steps = self._steps.values()
         if failure is None and any(step.status is StepStatus.CANCELLED for step in steps):
@@ -80,9 +97,17 @@ class ExecutionWorkflow:
             cancelled = True
         for node in self._template.nodes:
             if node.id not in self._steps:
-                await self._finish(node, self._skipped(node))
-        result = self._result(_run_status(failure, cancelled=cancelled), failure)
-        await uninterrupted(self._record_run(result.status, result))
+                try:
+                    await self._finish(node, self._skipped(node))
+                except FailureError as error:
+                    broken = broken or failure_of(error)
+        result = self._result(failure, broken, cancelled=cancelled)
+        try:
+            await self._record_run(result.status, result)
+        except FailureError as error:
+            # The promotion still has to learn what was done.
+            result = self._result(failure, broken or failure_of(error), cancelled=cancelled)
+        failure = result.failure
         spans.conclude({names.CICD_PIPELINE_RESULT: RESULTS[result.status]}, failure)
         if failure is not None:
             raise ApplicationError(failure.message, result, type=failure.type, non_retryable=True)
@@ -109,8 +134,13 @@ class ExecutionWorkflow:
         for node_id, task in pending.items():
             if self._failure() is None or types[node_id] != "deploy":
                 task.cancel()
-        if pending:
-            await workflow.wait(pending.values())
+        while any(not task.done() for task in pending.values()):
+            try:
+                await workflow.wait(pending.values())
+            except asyncio.CancelledError:
+                # Cancelled now as well, none of them is let end any more.
+                for task in pending.values():
+                    task.cancel()
 
     def _failure(self) -> Failure | None:
         for node in self._template.nodes:
@@ -128,7 +158,7 @@ class ExecutionWorkflow:
             self._request,
             self._votes,
             self._deployments,
-            lambda verdict: self._tell_later(node, StepStatus.WAITING, verdict.reason),
+            lambda verdict: self._waits(node, verdict.reason),
         )
         attributes = {
             names.STEP_RUN_ID: str(run_id),
@@ -141,6 +171,7 @@ class ExecutionWorkflow:
             attributes[names.CICD_TASK_TYPE] = TASK_TYPES[node.type]
         status, detail, failure = StepStatus.SUCCEEDED, "", None
         with spans.span(names.step(node.type), str(run_id), attributes) as span:
+            _log.debug("step %s starts", node.id, extra=_event(events.STEP_STARTED, node))
             try:
                 detail = await asyncio.wait_for(runner.run(node), node.timeout.total_seconds())
             except TimeoutError:
@@ -158,6 +189,7 @@ class ExecutionWorkflow:
             span.set({names.CICD_TASK_RUN_RESULT: RESULTS[status]})
             if failure is not None:
                 span.fail(failure)
+            _tell_end(node, status, detail, failure)
         await uninterrupted(
             self._finish(
                 node,
@@ -204,13 +236,23 @@ class ExecutionWorkflow:
             StepState(node_id=node.id, type=node.type, status=status.value, detail=detail),
         )
 
+    def _waits(self, node: Node, reason: str) -> None:
+        _log.info("step %s waits: %s", node.id, reason, extra=_event(events.STEP_WAITING, node))
+        self._tell_later(node, StepStatus.WAITING, reason)
+
     def _tell_later(self, node: Node, status: StepStatus, detail: str) -> None:
         told = asyncio.create_task(self._tell(node, status, detail))
         # The loop itself keeps only weak references to its tasks.
         self._telling.add(told)
         told.add_done_callback(self._telling.discard)
 
-    def _result(self, status: StepStatus, failure: Failure | None) -> ExecutionResult:
+    def _result(
+        self, failure: Failure | None, broken: Failure | None, *, cancelled: bool
+    ) -> ExecutionResult:
+        told = failure or broken
+        status = StepStatus.SUCCEEDED if told is None else StepStatus.FAILED
+        if cancelled and told is None:
+            status = StepStatus.CANCELLED
         return ExecutionResult(
             run_id=identity.workflow_run_id(self._promotion.promotion_id),
             template=self._template.name,
@@ -218,7 +260,8 @@ class ExecutionWorkflow:
             status=status,
             steps=tuple(self._steps[node.id] for node in self._template.nodes),
             deployments=tuple(self._deployments),
-            failure=failure,
+            failure=told,
+            broke=failure is None and broken is not None,
             started_at=workflow.info().workflow_start_time,
             ended_at=workflow.now(),
         )
@@ -239,7 +282,17 @@ class ExecutionWorkflow:
         )
 
 
-def _run_status(failure: Failure | None, *, cancelled: bool) -> StepStatus:
-    if cancelled:
-        return StepStatus.CANCELLED
-    return StepStatus.SUCCEEDED if failure is None else StepStatus.FAILED
+def _event(name: str, node: Node, **more: str | None) -> dict[str, Any]:
+    return event(name, {names.STEP_NODE_ID: node.id, events.STEP_TYPE: node.type, **more})
+
+
+def _tell_end(node: Node, status: StepStatus, detail: str, failure: Failure | None) -> None:
+    about = {events.STEP_STATUS: status.value}
+    if failure is None:
+        extra = _event(events.STEP_ENDED, node, **about)
+        _log.info(
+            "step %s %s%s", node.id, status.value, f": {detail}" if detail else "", extra=extra
+        )
+        return
+    extra = _event(events.STEP_ENDED, node, **about, **{names.ERROR_TYPE: failure.type})
+    _log.error("step %s failed: %s", node.id, failure.message, extra=extra)

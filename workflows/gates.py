@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -14,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.gate import GateActivities
     from activities.promotion import PromotionActivities
     from engine.gates.protocol import GateContext
+    from engine.model import identity
     from engine.model.approval import Vote
     from engine.model.environment import Gate
     from engine.model.failure import Failure
@@ -29,11 +31,15 @@ with workflow.unsafe.imports_passed_through():
         GateState,
         Verdict,
     )
-    from engine.telemetry import names, spans
+    from engine.telemetry import events, names, spans
+    from engine.telemetry.events import event
     from engine.telemetry.failures import failure_of
-    from engine.telemetry.scope import is_evicting
+    from engine.telemetry.scope import instance, is_evicting
+    from workflows.children import whole
+    from workflows.logs import workflow_logger
     from workflows.options import SHORT
 
+_log = workflow_logger(__name__)
 
 SHORTEST_WAIT = 1.0
 """Seconds; a gate that defers to a time that has passed must not be asked without a pause."""
@@ -65,13 +71,17 @@ async def ask(
 class Votes:
     """The votes of a promotion; everything that waits for one is told."""
 
-    def __init__(self, votes: tuple[Vote, ...] = ()) -> None:
-        self._votes = votes
+    def __init__(self) -> None:
+        self._votes: tuple[Vote, ...] = ()
 
     @property
     def all(self) -> tuple[Vote, ...]:
         """All votes, oldest first."""
         return self._votes
+
+    def start_with(self, votes: tuple[Vote, ...]) -> None:
+        """Put votes before those that have come in already."""
+        self._votes = (*votes, *self._votes)
 
     def add(self, vote: Vote) -> None:
         """Add a vote."""
@@ -103,8 +113,13 @@ async def settle(
     while True:
         seen = len(votes.all)
         verdict = await ask(gate, promotion, votes.all, opened_at)
-        if not isinstance(verdict, Defer):
+        if isinstance(verdict, Deny):
             return verdict
+        if isinstance(verdict, Allow):
+            if len(votes.all) == seen:
+                return verdict
+            # What was said while the gate decided may be a rejection.
+            continue
         deferred(verdict)
         await votes.wait_for_more(seen, verdict.until)
 
@@ -123,6 +138,7 @@ class GateEvaluation:
         self._votes = votes
         self._changed = changed
         self._heard: set[str] = set()
+        self._instance = instance()
         self._states = {
             gate.name: GateState(name=gate.name, type=gate.type)
             for gate in promotion.environment.gates
@@ -152,15 +168,19 @@ class GateEvaluation:
                 gate.name: asyncio.create_task(self._evaluate(gate))
                 for gate in promotion.environment.gates
             }
+            decision = Decision.DENY
             try:
-                await workflow.wait_condition(lambda: self._is_decided(tasks))
+                try:
+                    await workflow.wait_condition(lambda: self._is_decided(tasks))
+                finally:
+                    if not is_evicting(self._instance):
+                        # Cancelled once more, the gates would end without being recorded.
+                        await whole(self._end(tasks))
+                decision = self._decision()
             finally:
-                if not is_evicting():
-                    try:
-                        await self._end(tasks)
-                    finally:
-                        evaluation.set({names.PROMOTION_DECISION: self._decision().value})
-        return self._decision()
+                if not is_evicting(self._instance):
+                    evaluation.set({names.PROMOTION_DECISION: decision.value})
+        return decision
 
     def _is_decided(self, tasks: dict[str, asyncio.Task[None]]) -> bool:
         if all(task.done() for task in tasks.values()):
@@ -193,7 +213,7 @@ class GateEvaluation:
         opened_at = workflow.now()
         with spans.span(
             names.gate(gate.type),
-            gate.name,
+            identity.gate_key(self._promotion.promotion_id, gate.name),
             {names.GATE_TYPE: gate.type, names.GATE_NAME: gate.name},
         ) as span:
             result = await self._decide(gate, opened_at)
@@ -201,6 +221,7 @@ class GateEvaluation:
             span.set({names.GATE_RESULT: result.outcome.value})
             if result.error is not None:
                 span.fail(result.error)
+            _tell(result)
         self._states[gate.name] = GateState(name=gate.name, type=gate.type, result=result)
         self._heard.add(gate.name)
         self._changed()
@@ -215,6 +236,14 @@ class GateEvaluation:
 
         def deferred(verdict: Defer) -> None:
             latest[:] = [verdict]
+            _log.info(
+                "gate %s waits: %s",
+                gate.name,
+                verdict.reason,
+                extra=event(
+                    events.GATE_WAITING, {names.GATE_TYPE: gate.type, names.GATE_NAME: gate.name}
+                ),
+            )
             self._heard.add(gate.name)
             self._states[gate.name] = GateState(
                 name=gate.name,
@@ -222,6 +251,7 @@ class GateEvaluation:
                 waiting_for=verdict.reason,
                 until=verdict.until,
                 who=verdict.who,
+                attributes=verdict.attributes,
             )
             self._changed()
 
@@ -238,6 +268,23 @@ class GateEvaluation:
             return _result(gate, opened_at, GateOutcome.SKIPPED, reason, heard)
         outcome = GateOutcome.PASSED if isinstance(verdict, Allow) else GateOutcome.FAILED
         return _result(gate, opened_at, outcome, verdict.reason, verdict)
+
+
+def _tell(result: GateResult) -> None:
+    about: dict[str, AttributeValue | None] = {
+        names.GATE_TYPE: result.type,
+        names.GATE_NAME: result.name,
+        names.GATE_RESULT: result.outcome.value,
+        names.ERROR_TYPE: None if result.error is None else result.error.type,
+    }
+    _log.log(
+        logging.INFO if result.error is None else logging.ERROR,
+        "gate %s %s: %s",
+        result.name,
+        result.outcome.value,
+        result.reason,
+        extra=event(events.GATE_DECIDED, about),
+    )
 
 
 def _result(

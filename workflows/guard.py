@@ -19,6 +19,10 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from workflows.logs import workflow_logger
+
+_log = workflow_logger(__name__)
+
 
 class GuardInterceptor(Interceptor):
     """Holds the number of arguments against the handler's signature."""
@@ -45,9 +49,7 @@ class _Inbound(WorkflowInboundInterceptor):
         handler = getattr(workflow.instance(), input.signal, None)
         junk = None in input.args or not (handler is None or _takes(handler, input.args))
         if junk:
-            workflow.logger.warning(
-                "dropped the signal %s with %d arguments", input.signal, len(input.args)
-            )
+            _log.warning("dropped the signal %s with %d arguments", input.signal, len(input.args))
             return
         await super().handle_signal(input)
 

@@ -35,6 +35,13 @@ SHORT = LocalOptions(
     ),
 )
 
+BEST_EFFORT = LocalOptions(
+    # Work on our database that a promotion does without when it does not succeed soon.
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(minutes=1),
+    retry_policy=SHORT["retry_policy"],
+)
+
 ON_AGENT = AgentOptions(
     # An agent that takes no task for this long is out of reach.
     schedule_to_start_timeout=timedelta(minutes=10),

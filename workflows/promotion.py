@@ -15,12 +15,11 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contract import Resolution, ResolveInput, VoteRecord
+    from activities.contract import Resolution, ResolveInput
     from activities.promotion import PromotionActivities
     from activities.trace import SettleRequest
-    from engine.gates.approval import check_vote
     from engine.model import identity
-    from engine.model.approval import CancelInput, Vote, VoteDecision, VoteInput
+    from engine.model.approval import CancelInput, VoteDecision
     from engine.model.deployment import DeploymentProgress
     from engine.model.execution import ExecutionRequest, ExecutionResult
     from engine.model.promotion import (
@@ -31,17 +30,22 @@ with workflow.unsafe.imports_passed_through():
         StepState,
     )
     from engine.model.verdict import Decision
-    from engine.telemetry import spans
+    from engine.telemetry import events, names, spans
+    from engine.telemetry.events import event
     from engine.telemetry.failures import failure_of, root_cause
-    from engine.telemetry.scope import is_evicting
+    from engine.telemetry.scope import instance, is_evicting
+    from workflows.ballot import Ballot
     from workflows.children import started, uninterrupted
     from workflows.environment_lock import EnvironmentLock
     from workflows.execution import ExecutionWorkflow
     from workflows.failures import PROMOTION_FAILED, carried, parse, refuse
-    from workflows.gates import GateEvaluation, Votes
+    from workflows.gates import GateEvaluation
+    from workflows.logs import workflow_logger
     from workflows.options import SHORT
     from workflows.record import PromotionRecord
     from workflows.settlement import leave_behind
+
+_log = workflow_logger(__name__)
 
 
 @workflow.defn(name="promotion.request")
@@ -50,17 +54,16 @@ class PromotionWorkflow:
 
     def __init__(self) -> None:
         info = workflow.info()
+        self._instance = instance()
         self._id = identity.promotion_id(info.workflow_id, info.first_execution_run_id)
-        self._votes = Votes()
+        self._ballot = Ballot()
         self._request: PromotionRequest | None = None
         self._refusal: ApplicationError | None = None
         self._record: PromotionRecord | None = None
         self._work: asyncio.Task[None] | None = None
-        self._execution: workflow.ChildWorkflowHandle[Any, Any] | None = None
         self._lock = EnvironmentLock()
         self._sampled = False
         self._settle_after: timedelta | None = None
-        self._cancelled_by = ""
 
     @workflow.run
     async def run(self, request: Any = None) -> PromotionResult:
@@ -106,16 +109,16 @@ class PromotionWorkflow:
         return result
 
     async def _conclude(self, record: PromotionRecord) -> PromotionResult:
-        result = await record.conclude()
-        wanted = self._sampled or result.failure is not None
-        wanted = wanted or result.status in record.promotion.environment.keep_traces
-        if self._settle_after is not None and wanted:
+        is_exported = self._settle_after is not None
+        result = await record.conclude(is_exported=is_exported, is_sampled=self._sampled)
+        is_left = record.is_kept if not self._sampled else not record.is_stored
+        if self._settle_after is not None and is_left:
             info = workflow.info()
             await leave_behind(
                 SettleRequest(
                     promotion_id=self._id,
                     workflow_id=info.workflow_id,
-                    run_id=info.first_execution_run_id,
+                    run_id=info.run_id,
                     after=self._settle_after,
                 )
             )
@@ -131,11 +134,25 @@ class PromotionWorkflow:
                 raise
             # As the workflow's own failure, so that its first line is for the person who asked.
             self._refusal = ApplicationError(cause.message, type=cause.type, non_retryable=True)
+            _log.info(
+                "the request is refused: %s",
+                cause.message,
+                extra=event(events.PROMOTION_REFUSED, {names.ERROR_TYPE: cause.type}),
+            )
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise self._refusal from error
         spans.bind(resolution.promotion, sampled=resolution.sampled)
+        spans.follows(resolution.lineage)
         self._sampled, self._settle_after = resolution.sampled, resolution.settle_after
-        self._record = PromotionRecord(resolution.promotion, self._votes)
+        self._record = PromotionRecord(resolution.promotion, self._ballot.votes)
+        promotion = resolution.promotion
+        _log.info(
+            "%s to %s requested by %s",
+            promotion.release.ref,
+            promotion.environment.name,
+            promotion.requested_by,
+            extra=event(events.PROMOTION_REQUESTED),
+        )
         return self._record
 
     async def _resolve(self, request: PromotionRequest) -> Resolution:
@@ -148,6 +165,7 @@ class PromotionWorkflow:
                 workflow_id=info.workflow_id,
                 run_id=info.first_execution_run_id,
                 requested_at=info.workflow_start_time,
+                at=workflow.now(),
                 trace_id=spans.trace_id(),
                 caller=spans.caller(),
             ),
@@ -157,26 +175,35 @@ class PromotionWorkflow:
 
     async def _carry_out(self, record: PromotionRecord) -> None:
         await record.change(PromotionStatus.PENDING)
-        record.gates = GateEvaluation(record.promotion, self._votes, record.show)
+        record.gates = GateEvaluation(record.promotion, self._ballot.votes, record.show)
         record.decision = await record.gates.run()
+        _log.info(
+            "the gates %s the promotion",
+            record.decision.value,
+            extra=event(
+                events.PROMOTION_DECIDED, {names.PROMOTION_DECISION: record.decision.value}
+            ),
+        )
         if record.decision is Decision.DENY:
             record.deny()
             return
-        await record.change(PromotionStatus.QUEUED)
         queued_at = workflow.now()
         try:
-            await self._lock.acquire(record.promotion)
-            record.queued_for = workflow.now() - queued_at
-            await record.change(PromotionStatus.RUNNING)
+            # A reset that takes the lock away shows at the latest when the status is stored.
+            while not self._lock.is_held:
+                await record.change(PromotionStatus.QUEUED)
+                await self._lock.acquire(record.promotion)
+                record.queued_for = workflow.now() - queued_at
+                await record.change(PromotionStatus.RUNNING)
             await self._execute(record)
         finally:
-            if not is_evicting():
-                await self._lock.release(record.promotion)
+            if not is_evicting(self._instance):
+                await uninterrupted(self._lock.release(record.promotion))
 
     async def _execute(self, record: PromotionRecord) -> None:
-        promotion, seen = record.promotion, self._votes.all
+        promotion, seen = record.promotion, self._ballot.votes.all
         try:
-            self._execution = await started(
+            execution = self._ballot.execution = await started(
                 workflow.start_child_workflow(
                     ExecutionWorkflow.run,
                     ExecutionRequest(promotion=promotion, votes=seen),
@@ -184,9 +211,8 @@ class PromotionWorkflow:
                     static_summary=f"template {promotion.environment.template.name}",
                 )
             )
-            for vote in self._votes.all[len(seen) :]:
-                await self._forward(vote)
-            record.executed(await self._execution)
+            await self._ballot.forward_since(len(seen))
+            record.executed(await execution)
         except ChildWorkflowError as error:
             if is_cancelled_exception(error):
                 raise asyncio.CancelledError from error
@@ -219,22 +245,26 @@ class PromotionWorkflow:
     @workflow.update
     async def approve(self, given: Any = None) -> PromotionState:
         """Approve the promotion: `{"user": "bob", "comment": "looks good"}`."""
-        return await self._vote(given, VoteDecision.APPROVE)
+        await self._until_accepted()
+        await self._ballot.cast(self._known(), given, VoteDecision.APPROVE)
+        return self._known().state()
 
     @approve.validator
     def validate_approve(self, given: Any = None) -> None:
         """Refuse a vote that cannot count, with the reason and without a trace in the history."""
-        self._check_vote(given, VoteDecision.APPROVE)
+        self._ballot.check(self._record, given, VoteDecision.APPROVE)
 
     @workflow.update
     async def reject(self, given: Any = None) -> PromotionState:
         """Reject the promotion, which ends it: `{"user": "bob", "comment": "not today"}`."""
-        return await self._vote(given, VoteDecision.REJECT)
+        await self._until_accepted()
+        await self._ballot.cast(self._known(), given, VoteDecision.REJECT)
+        return self._known().state()
 
     @reject.validator
     def validate_reject(self, given: Any = None) -> None:
         """Refuse a vote that cannot count, with the reason and without a trace in the history."""
-        self._check_vote(given, VoteDecision.REJECT)
+        self._ballot.check(self._record, given, VoteDecision.REJECT)
 
     @workflow.update
     async def cancel(self, given: Any = None) -> PromotionState:
@@ -242,8 +272,13 @@ class PromotionWorkflow:
         message = parse(CancelInput, given, "the input of cancel")
         await self._until_accepted()
         record = self._known()
-        self._cancelled_by = message.user
         record.cancelled_by(message.user, message.reason)
+        _log.info(
+            "cancelled by %s%s",
+            message.user,
+            f": {message.reason}" if message.reason else "",
+            extra=event(events.PROMOTION_CANCELLING),
+        )
         if self._work is not None:
             self._work.cancel()
         await record.change(PromotionStatus.CANCELLING)
@@ -257,9 +292,9 @@ class PromotionWorkflow:
             raise refuse("cancel", f"the promotion is {self._record.status} already")
 
     @workflow.signal
-    def lock_granted(self) -> None:
-        """Told by `environment.lock` when this promotion may deploy."""
-        self._lock.grant()
+    def lock_granted(self, nonce: str) -> None:
+        """Told by `environment.lock` when this promotion may deploy, with its request's nonce."""
+        self._lock.grant(nonce)
 
     @workflow.signal
     def step_progress(self, step: StepState) -> None:
@@ -284,46 +319,3 @@ class PromotionWorkflow:
         if self._record is None:
             raise refuse("promotion", "its request is not resolved yet", "ask again in a moment")
         return self._record
-
-    def _check_vote(self, given: Any, decision: VoteDecision) -> None:
-        message = parse(VoteInput, given, f"the input of {decision}")
-        if self._record is None:
-            # Too early to tell; the handler waits and checks.
-            return
-        if self._record.is_over:
-            raise refuse(decision, f"the promotion is {self._record.status} already")
-        problem = check_vote(self._record.promotion, self._votes.all, message.user, decision)
-        if problem is not None:
-            raise refuse("user", problem)
-
-    async def _vote(self, given: Any, decision: VoteDecision) -> PromotionState:
-        await self._until_accepted()
-        self._check_vote(given, decision)
-        record = self._known()
-        message = parse(VoteInput, given, f"the input of {decision}")
-        vote = Vote(
-            user=message.user,
-            decision=decision,
-            comment=message.comment,
-            binding=record.promotion.binding,
-            at=workflow.now(),
-        )
-        self._votes.add(vote)
-        record.show()
-        await workflow.execute_local_activity_method(
-            PromotionActivities.record_vote,
-            VoteRecord(promotion_id=self._id, vote=vote),
-            summary=f"{decision} by {vote.user}",
-            **SHORT,
-        )
-        await self._forward(vote)
-        return record.state()
-
-    async def _forward(self, vote: Vote) -> None:
-        if self._execution is None or self._execution.done():
-            return
-        try:
-            await self._execution.signal(ExecutionWorkflow.vote, vote)
-        except ApplicationError as error:
-            # The run has just ended, and needs no vote any more.
-            workflow.logger.warning("the run took no vote: %s", error)

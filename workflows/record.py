@@ -6,6 +6,7 @@ search attributes, and stored.
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from temporalio import workflow
@@ -13,10 +14,8 @@ from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contract import StatusRecord
     from activities.evidence import EvidenceActivities
-    from activities.promotion import PromotionActivities
-    from engine.model import search_attributes
+    from engine.model import identity, search_attributes
     from engine.model.deployment import DeploymentProgress
     from engine.model.evidence import EvidenceInput
     from engine.model.execution import ExecutionResult, StepStatus
@@ -29,12 +28,18 @@ with workflow.unsafe.imports_passed_through():
         PromotionStatus,
         StepState,
     )
-    from engine.model.verdict import Decision
-    from engine.telemetry import names, spans
+    from engine.model.trace import UnsettledTrace
+    from engine.model.verdict import Decision, GateState
+    from engine.telemetry import events, names, spans
+    from engine.telemetry.events import event
     from engine.telemetry.failures import failure_of
     from workflows.details import details
     from workflows.gates import GateEvaluation, Votes
+    from workflows.logs import workflow_logger
     from workflows.options import SHORT
+    from workflows.stored_status import StoredStatus
+
+_log = workflow_logger(__name__)
 
 
 class PromotionRecord:
@@ -45,6 +50,7 @@ class PromotionRecord:
         self.gates: GateEvaluation | None = None
         self.decision: Decision | None = None
         self.queued_for = timedelta()
+        self.is_stored = False
         self._votes = votes
         self._status = PromotionStatus.PENDING
         self._final: PromotionStatus | None = None
@@ -57,6 +63,7 @@ class PromotionRecord:
         self._failure: Failure | None = None
         self._note = ""
         self._evidence: EvidenceReference | None = None
+        self._stored = StoredStatus(promotion.promotion_id)
 
     @property
     def is_over(self) -> bool:
@@ -83,26 +90,55 @@ class PromotionRecord:
     async def change(self, status: PromotionStatus) -> None:
         """Go on to another status."""
         self._status = status
-        self.show()
+        self._display()
         await self._store()
 
     def show(self) -> None:
         """Bring what the Temporal UI shows, and what promotions are found by, up to date."""
+        self._display()
+        if not self.is_over:
+            self._stored.follow(self.status)
+
+    def _display(self) -> None:
         workflow.set_current_details(details(self.state(), self.promotion))
         self._upsert_search_attributes()
 
     def step(self, step: StepState) -> None:
-        """Take note of a step."""
+        """Take note of a step; of one that the template does not have, nothing."""
+        if not self._has(step.node_id):
+            return
         self._steps[step.node_id] = step
         self.show()
 
     def progress(self, progress: DeploymentProgress) -> None:
         """Take note of a deployment's batch."""
+        if not self._has(progress.node_id):
+            return
         self._progress = (
             f"{progress.node_id}: batch {progress.batch} of {progress.batches}, "
             f"{progress.targets_done} of {progress.targets} targets done"
         )
         self.show()
+
+    def _has(self, node_id: str) -> bool:
+        if node_id in self._steps:
+            return True
+        _log.warning("dropped word of %r, which is no node of the template", node_id)
+        return False
+
+    @property
+    def asks_for_votes(self) -> bool:
+        """Whether a gate or a step still waits for votes, or will."""
+        gates = self.promotion.environment.gates if self.gates is None else self.gates.states
+        open_gates = any(
+            gate.type == "approval" and not (isinstance(gate, GateState) and gate.result)
+            for gate in gates
+        )
+        return open_gates or any(
+            step.type == "approval"
+            and step.status in (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.WAITING)
+            for step in self._steps.values()
+        )
 
     def deny(self) -> None:
         """The gates have denied."""
@@ -120,7 +156,7 @@ class PromotionRecord:
         """The template's run has failed."""
         self._execution = result
         self._failure = failure if result is None or result.failure is None else result.failure
-        definite = result is not None and result.failure is not None
+        definite = result is not None and result.failure is not None and not result.broke
         self.end(PromotionStatus.FAILED if definite else PromotionStatus.ERRORED)
 
     def broke(self, failure: Failure) -> None:
@@ -137,8 +173,18 @@ class PromotionRecord:
         if self._final is None:
             self._final = status
 
-    async def conclude(self) -> PromotionResult:
-        """Make the evidence, store the end, and close the trace."""
+    @property
+    def is_kept(self) -> bool:
+        """Whether the trace is exported whole though it is not sampled."""
+        return self._failure is not None or self.status in self.promotion.environment.keep_traces
+
+    async def conclude(self, *, is_exported: bool, is_sampled: bool) -> PromotionResult:
+        """Make the evidence, store the end, and close the trace.
+
+        Args:
+            is_exported: whether traces are exported at all.
+            is_sampled: the head decision about this one.
+        """
         if self.decision is None:
             self.decision = Decision.DENY
         # The decision is in the history before anything is made of it: what follows writes to the
@@ -149,8 +195,10 @@ class PromotionRecord:
         except FailureError as error:
             self._fail_late(error)
         self.show()
+        has_trace = is_exported and (is_sampled or self.is_kept)
         try:
-            await self._store()
+            await self._store(self._trace() if has_trace else None)
+            self.is_stored = True
         except FailureError as error:
             self._fail_late(error)
         spans.conclude(
@@ -161,6 +209,7 @@ class PromotionRecord:
             },
             self._failure,
         )
+        self._tell_end()
         return PromotionResult(
             promotion_id=self.promotion.promotion_id,
             status=self.status,
@@ -175,6 +224,24 @@ class PromotionRecord:
             trace_id=spans.trace_id(),
             started_at=self.promotion.requested_at,
             ended_at=workflow.now(),
+        )
+
+    def _tell_end(self) -> None:
+        failure = self._failure
+        _log.log(
+            logging.INFO if failure is None else logging.ERROR,
+            "%s to %s: %s%s",
+            self.promotion.release.ref,
+            self.promotion.environment.name,
+            self.status.value,
+            "" if failure is None else f": {failure.message}",
+            extra=event(
+                events.PROMOTION_ENDED,
+                {
+                    names.PROMOTION_STATUS: self.status.value,
+                    names.ERROR_TYPE: None if failure is None else failure.type,
+                },
+            ),
         )
 
     def _fail_late(self, error: FailureError) -> None:
@@ -231,26 +298,42 @@ class PromotionRecord:
                 started_at=self.promotion.requested_at,
                 finished_at=workflow.now(),
             ),
+            activity_id=str(identity.evidence_id(self.promotion.promotion_id)),
             summary="evidence",
             **SHORT,
         )
         signed = await workflow.execute_local_activity_method(
-            EvidenceActivities.sign, generated, summary="signature", **SHORT
+            EvidenceActivities.sign,
+            generated,
+            activity_id=f"{generated.id}/signature",
+            summary="signature",
+            **SHORT,
+        )
+        _log.info(
+            "evidence signed by key %s",
+            signed.key_id,
+            extra=event(
+                events.EVIDENCE_SIGNED,
+                {
+                    names.EVIDENCE_ID: str(signed.id),
+                    names.EVIDENCE_SHA256: signed.sha256,
+                    names.EVIDENCE_KEY_ID: signed.key_id,
+                },
+            ),
         )
         self._evidence = EvidenceReference(id=signed.id, sha256=signed.sha256, key_id=signed.key_id)
 
-    async def _store(self) -> None:
-        await workflow.execute_local_activity_method(
-            PromotionActivities.record_status,
-            StatusRecord(
-                promotion_id=self.promotion.promotion_id,
-                status=self.status,
-                decision=self.decision,
-                failure=self._failure,
-                at=workflow.now(),
-            ),
-            summary=self.status.value,
-            **SHORT,
+    async def _store(self, unsettled: UnsettledTrace | None = None) -> None:
+        await self._stored.store(self.status, self.decision, self._failure, unsettled)
+
+    def _trace(self) -> UnsettledTrace:
+        info = workflow.info()
+        return UnsettledTrace(
+            promotion_id=self.promotion.promotion_id,
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            trace_id=spans.trace_id(),
+            ended_at=workflow.now(),
         )
 
     def _upsert_search_attributes(self) -> None:

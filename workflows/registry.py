@@ -13,6 +13,7 @@ from workflows.execution import ExecutionWorkflow
 from workflows.guard import GuardInterceptor
 from workflows.promotion import PromotionWorkflow
 from workflows.settlement import SettlementWorkflow, SweepWorkflow
+from workflows.turns import TurnsInterceptor
 
 WORKFLOWS: Sequence[type] = (
     PromotionWorkflow,
@@ -23,8 +24,8 @@ WORKFLOWS: Sequence[type] = (
     SweepWorkflow,
 )
 
-WORKFLOW_INTERCEPTORS: Sequence[Interceptor] = (GuardInterceptor(),)
-"""What stands before every workflow, also when it is replayed."""
+WORKFLOW_INTERCEPTORS: Sequence[Interceptor] = (GuardInterceptor(), TurnsInterceptor())
+"""What stands around every workflow, also when it is replayed."""
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:

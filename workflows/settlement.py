@@ -16,9 +16,13 @@ with workflow.unsafe.imports_passed_through():
         SweepRequest,
         TraceActivities,
         settlement_id,
-        sweep,
     )
+    from engine.converter import Undecodable
+    from workflows.failures import parse
+    from workflows.logs import workflow_logger
     from workflows.options import SHORT
+
+_log = workflow_logger(__name__)
 
 ATTEMPT = timedelta(minutes=5)
 """How long one attempt to deliver may take."""
@@ -29,13 +33,19 @@ UNTIL_DELIVERED = RetryPolicy(
 )
 
 
-@workflow.defn(name="trace.settle")
+# Neither of the two does more than wait and call activities. The sandbox would cost more than they.
+@workflow.defn(name="trace.settle", sandboxed=False)
 class SettlementWorkflow:
     """Settles the trace of one promotion that has ended, in whatever way."""
 
     @workflow.run
-    async def run(self, request: SettleRequest) -> Settlement:
-        """Wait for what is on its way, then deliver what is missing."""
+    async def run(self, given: SettleRequest | Undecodable | None = None) -> Settlement:
+        """Wait for what is on its way, then deliver what is missing.
+
+        Raises:
+            ApplicationError: of type `InputError` when the input is none.
+        """
+        request = parse(SettleRequest, given, "the input of trace.settle")
         await workflow.sleep(request.after)
         settled = await workflow.execute_activity_method(
             TraceActivities.deliver,
@@ -49,18 +59,20 @@ class SettlementWorkflow:
         return settled.model_copy(update={"span_ids": ()})
 
 
-@workflow.defn(name="trace.sweep")
+@workflow.defn(name="trace.sweep", sandboxed=False)
 class SweepWorkflow:
-    """Looks for promotions that were terminated or timed out, and has their traces settled.
-
-    Such a promotion runs no code any more, so that it cannot leave its settlement behind.
-    """
+    """Looks for ended promotions whose traces nobody has settled, and has them settled."""
 
     @workflow.run
-    async def run(self, request: SweepRequest) -> int:
-        """Start the settlements that are lacking, and return how many there were."""
-        return await workflow.execute_activity(
-            sweep,
+    async def run(self, given: SweepRequest | Undecodable | None = None) -> int:
+        """Start the settlements that are lacking, and return how many there were.
+
+        Raises:
+            ApplicationError: of type `InputError` when the input is none.
+        """
+        request = parse(SweepRequest, given, "the input of trace.sweep")
+        return await workflow.execute_activity_method(
+            TraceActivities.sweep,
             request,
             start_to_close_timeout=ATTEMPT,
             heartbeat_timeout=timedelta(seconds=30),
@@ -71,7 +83,9 @@ class SweepWorkflow:
 async def leave_behind(request: SettleRequest) -> None:
     """Start the settlement of a promotion that is about to end, and that does not wait for it.
 
-    A promotion that was reset is settled again. Whatever comes of it, the result stands.
+    For a trace that no worker has exported so far, since it is kept without being sampled, and for
+    a promotion whose end could not be stored. A promotion that was reset is settled again. Whatever
+    comes of it, the result stands.
     """
     try:
         await workflow.start_child_workflow(
@@ -83,4 +97,4 @@ async def leave_behind(request: SettleRequest) -> None:
             static_summary="settle the trace",
         )
     except (WorkflowAlreadyStartedError, FailureError) as error:
-        workflow.logger.warning("no settlement was left behind: %s", error)
+        _log.warning("no settlement was left behind: %s", error)

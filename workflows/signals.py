@@ -9,6 +9,9 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from engine.model.base import Value
+    from workflows.logs import workflow_logger
+
+_log = workflow_logger(__name__)
 
 
 async def tell_promotion(workflow_id: str, signal: str, what: Value) -> None:
@@ -24,4 +27,4 @@ async def _send(workflow_id: str, signal: str, what: Value) -> None:
     try:
         await workflow.get_external_workflow_handle(workflow_id).signal(signal, what)
     except ApplicationError as error:
-        workflow.logger.warning("the promotion %s took no signal: %s", workflow_id, error)
+        _log.warning("the promotion %s took no signal: %s", workflow_id, error)

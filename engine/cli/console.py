@@ -29,7 +29,9 @@ def out(text: str) -> None:
 
 
 def out_json(
-    value: BaseModel | Sequence[BaseModel] | dict[str, object], *, line: bool = False
+    value: BaseModel | Sequence[BaseModel] | Sequence[dict[str, object]] | dict[str, object],
+    *,
+    line: bool = False,
 ) -> None:
     """Write the result as JSON, indented, or on one line."""
     out(json.dumps(_plain(value), indent=None if line else 2, ensure_ascii=False))

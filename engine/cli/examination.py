@@ -11,6 +11,7 @@ from uuid import uuid4
 from engine.config import Settings
 from engine.errors import PromotionEngineError
 from engine.evidence.keys import SigningKey
+from engine.metrics.provider import destination
 from engine.model.base import Value
 from engine.otel import opentelemetry_configured
 from engine.search_attributes import missing_search_attributes
@@ -45,6 +46,7 @@ async def examine(settings: Settings) -> list[Finding]:
         with opentelemetry_configured(settings):
             findings += [
                 await _finding("telemetry", lambda: _telemetry(settings)),
+                await _finding("metrics", _metrics),
                 await _finding("test span", _test_span),
             ]
     except PromotionEngineError as error:
@@ -78,7 +80,7 @@ async def _database(settings: Settings) -> str:
 
 async def _key(settings: Settings) -> str:
     path = settings.effective_signing_key
-    if not path.exists():
+    if settings.signing_key is None and not path.exists():
         return f"{path}, to be made by the first worker"
     return f"{path}, key id {(await asyncio.to_thread(SigningKey.load, path)).key_id}"
 
@@ -102,6 +104,13 @@ async def _telemetry(settings: Settings) -> str:
         *variables,
     ]
     return "; ".join(parts)
+
+
+async def _metrics() -> str:
+    where = destination()
+    if where is None:
+        return "not exported: no OTLP endpoint is set for them"
+    return f"to {where.endpoint} by {where.protocol}, every {where.every.total_seconds():g} s"
 
 
 async def _test_span() -> str:

@@ -17,6 +17,7 @@ from engine.cli.commands import (
     demo,
     dev,
     doctor,
+    dora,
     evidence,
     list_promotions,
     reject,
@@ -81,6 +82,7 @@ app.command("cancel", rich_help_panel=_PROMOTE)(cancel.cancel)
 app.command("list", rich_help_panel=_LOOK)(list_promotions.list_promotions)
 app.command("status", rich_help_panel=_LOOK)(status.status)
 app.command("watch", rich_help_panel=_LOOK)(watch.watch)
+app.command("dora", rich_help_panel=_LOOK)(dora.dora)
 app.add_typer(trace.group, name="trace", rich_help_panel=_LOOK)
 app.add_typer(evidence.group, name="evidence", rich_help_panel=_LOOK)
 

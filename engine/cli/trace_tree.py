@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.table import Table
 from rich.text import Text
 
+from engine.cli.render import moment
+from engine.client.waits import Wait, WaitKind
 from engine.telemetry import names
-from engine.telemetry.record import SpanRecord
+from engine.telemetry.record import SpanLink, SpanRecord
 
 BAR_COLUMNS = 30
 """How wide the bars are where there is room."""
@@ -51,13 +53,22 @@ class Row:
     span: SpanRecord
 
 
-def trace_view(spans: Sequence[SpanRecord], now: datetime, columns: int = BAR_COLUMNS) -> Table:
+def trace_view(
+    spans: Sequence[SpanRecord],
+    now: datetime,
+    columns: int = BAR_COLUMNS,
+    *,
+    attempts: Mapping[str, int] | None = None,
+    waits: Mapping[str, Sequence[Wait]] | None = None,
+) -> Table:
     """A table with a line for each span.
 
     Args:
         spans: of one trace, in any order. A span whose parent is not among them is a root.
         now: the moment up to which an open span has lasted.
         columns: how wide the bars are.
+        attempts: the number of the last attempt, by span id.
+        waits: what is waited for at a span, by span id.
     """
     table = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
@@ -75,7 +86,7 @@ def trace_view(spans: Sequence[SpanRecord], now: datetime, columns: int = BAR_CO
             Text.assemble((row.guide, "dim"), (span.name, style)),
             Text(bar(span, start, end, now, columns), style or "cyan"),
             Text(_length(span, now)),
-            _about(span),
+            _about(span, (attempts or {}).get(span.span_id), (waits or {}).get(span.span_id, ())),
         )
     return table
 
@@ -145,18 +156,45 @@ def _style(span: SpanRecord) -> str:
     return "" if span.ended_at is not None else "yellow"
 
 
-def _about(span: SpanRecord) -> Text:
+def _about(span: SpanRecord, attempt: int | None, waits: Sequence[Wait]) -> Text:
+    about = dict(span.attributes)
+    if attempt is not None:
+        about[names.TASK_ATTEMPT] = attempt
     facts = [
-        f"{key}={_shown(key, span.attributes[key])}"
+        f"{key}={_shown(key, about[key])}"
         for key in _FACTS
-        if key in span.attributes and _QUIET.get(key) != span.attributes[key]
+        if key in about and _QUIET.get(key) != about[key]
     ]
     text = Text(" ".join(facts), "dim")
     if span.ended_at is None:
         text = Text.assemble(("open ", "yellow"), text)
+    for wait in waits:
+        text.append(f" waits for {wait_text(wait)}", "bold yellow")
+    for link in span.links:
+        text.append(f" ⇠ {_linked(link)}", "blue")
     if span.failure is not None:
         text.append(f" {span.failure.type}: {span.failure.message}", "red")
     return text
+
+
+def wait_text(wait: Wait) -> str:
+    """A wait in words, with the moment at which it ends by itself."""
+    words = {WaitKind.APPROVAL: "approval: ", WaitKind.TIME: "a time: "}
+    text = words.get(wait.kind, "") + wait.text
+    if wait.until is None or wait.kind is WaitKind.TIME:
+        # A gate that waits for a time says which, by the clocks of its own zone.
+        return text
+    return f"{text}; {'at' if wait.kind is WaitKind.RETRY else 'until'} {moment(wait.until)}"
+
+
+def _linked(link: SpanLink) -> str:
+    relation = str(link.attributes.get(names.LINK, "linked")).replace("_", " ")
+    what = [
+        str(link.attributes[key])
+        for key in (names.ENVIRONMENT_NAME, names.PROMOTION_ID)
+        if key in link.attributes
+    ]
+    return f"{relation}: {' '.join(what) or link.span_id}"
 
 
 def _shown(key: str, value: object) -> str:

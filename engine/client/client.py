@@ -18,6 +18,7 @@ from engine.client.start import start
 from engine.client.state import state_of
 from engine.client.steer import steer
 from engine.client.summary import PromotionSummary, summaries
+from engine.client.waits import Wait, waits_of
 from engine.client.watch import watch
 from engine.errors import WaitTimeoutError
 from engine.model.approval import CancelInput, VoteInput
@@ -71,6 +72,14 @@ class PromotionClient:
             InputError: its request was refused.
         """
         return await state_of(await find(self._client, ref))
+
+    async def waits(self, ref: str | UUID) -> tuple[Wait, ...]:
+        """What the promotion waits for now; nothing once it has ended.
+
+        Raises:
+            InputError: its request was refused.
+        """
+        return await waits_of(self._client, ref)
 
     async def result(
         self,

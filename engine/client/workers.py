@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -53,3 +53,19 @@ async def is_polled(client: Client) -> bool:
     with translated(f"ask who polls task queue {TASK_QUEUE}"):
         response = await client.workflow_service.describe_task_queue(request, retry=True)
     return bool(response.pollers)
+
+
+async def last_polled(client: Client, task_queue: str) -> datetime | None:
+    """When somebody last asked for the activities of a task queue; None when nobody is known to.
+
+    The server forgets after some minutes who asked.
+    """
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=task_queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    )
+    with translated(f"ask who polls task queue {task_queue}"):
+        response = await client.workflow_service.describe_task_queue(request, retry=True)
+    asked = [poller.last_access_time.ToDatetime(tzinfo=UTC) for poller in response.pollers]
+    return max(asked, default=None)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from engine.model.agent_task import AgentTask, RunningVersion
 from engine.model.base import Document
+from engine.model.verdict import AttributeValue
+
+Called = Callable[[Mapping[str, AttributeValue]], None]
+"""Takes the attributes of one call over the network."""
+
+
+def unheard(attributes: Mapping[str, AttributeValue]) -> None:
+    """Take note of nothing."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +26,13 @@ class DriverContext:
     Attributes:
         root: the directory that this agent owns; a target's state lives in `root/<target name>`.
         heartbeat: to be called at least every few seconds during long work.
+        called: takes each call over the network that the driver made for the task, in the
+            attributes of `engine.drivers.calls`; they become part of the task's span.
     """
 
     root: Path
     heartbeat: Callable[[], None]
+    called: Called = unheard
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config import Settings
+from engine.config import LogFormat, Settings
 from engine.documents.environment_file import load_environments
 from engine.drivers.directory.supervision import stop_services
 from engine.embedded import ports, temporal_server
@@ -216,15 +216,20 @@ def _made(home: Path) -> Path:
 
 
 def _environment(settings: Settings, home: Path, address: DevAddress) -> dict[str, str]:
+    # The default key is below the home, and made there on first use; a named one must exist.
+    named = {} if settings.signing_key is None else {"PROMOTE_SIGNING_KEY": settings.signing_key}
     return {
         **_without_temporal(os.environ),
+        **{variable: str(path.absolute()) for variable, path in named.items()},
         "TEMPORAL_ADDRESS": address.address,
         "TEMPORAL_NAMESPACE": address.namespace,
         # A profile of the user's would bring its own TLS and API key along.
         "TEMPORAL_CONFIG_FILE": os.devnull,
         "PROMOTE_HOME": str(home),
         "PROMOTE_DATABASE_URL": settings.effective_database_url,
-        "PROMOTE_SIGNING_KEY": str(settings.effective_signing_key.absolute()),
+        # People read these logs, though they go to files.
+        "PROMOTE_LOG_FORMAT": settings.log_format or LogFormat.CONSOLE,
+        "PROMOTE_LOG_LEVEL": settings.log_level,
     }
 
 

@@ -73,6 +73,13 @@ class SigningKey:
         Raises:
             InputError: as for `load_or_create`, and when there is no such file.
         """
+        if not path.exists():
+            raise InputError(
+                _FIELD,
+                f"there is no key {path}",
+                "name the file of one, or leave the variable unset to have one made in "
+                "PROMOTE_HOME",
+            )
         key = cls(CryptoSigner(_parse_private(_read_private(path), path)))
         # A private key that is mounted read-only works without a public key beside it.
         with suppress(OSError):

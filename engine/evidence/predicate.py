@@ -290,7 +290,7 @@ class WorkflowRecord(Record):
     id: str
     """Its workflow id."""
     run_id: str
-    """Its run id."""
+    """The id of the run that came to this end."""
 
 
 class PromotionPredicate(Record):
@@ -320,3 +320,6 @@ class PromotionPredicate(Record):
     """The OpenTelemetry trace of the promotion, 32 lower-case hexadecimal digits."""
     workflow: WorkflowRecord
     """Where its history is."""
+    supersedes: DigestSet | None = None
+    """The statement that this one takes the place of, because the promotion's workflow was reset
+    after it had ended; absent otherwise."""

@@ -142,6 +142,7 @@ def _predicate(evidence: EvidenceInput) -> PromotionPredicate:
         failure=_failure(evidence.failure),
         trace_id=evidence.trace_id,
         workflow=WorkflowRecord(id=evidence.workflow_id, run_id=evidence.run_id),
+        supersedes=None if evidence.supersedes is None else DigestSet(sha256=evidence.supersedes),
     )
 
 

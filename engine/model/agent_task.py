@@ -11,6 +11,7 @@ from engine.model.base import Digest, Duration, Name, Timestamp, Value
 from engine.model.environment import Target
 from engine.model.failure import Failure
 from engine.model.release import Component
+from engine.model.verdict import AttributeValue
 
 
 class TaskType(StrEnum):
@@ -43,12 +44,33 @@ class RunningVersion(Value):
     digest: Digest
 
 
+class TaskAttempt(Value):
+    """An attempt of a task that did not succeed, as a later one tells it.
+
+    Attributes:
+        number: 1 for the first.
+        started_at: the agent's clock.
+        ended_at: its end, or the last sign of life of an agent that gave no word of the end.
+        failure: None where there was no such word.
+        calls: see `TaskReport.calls`.
+    """
+
+    number: int = Field(ge=1)
+    started_at: Timestamp
+    ended_at: Timestamp
+    failure: Failure | None = None
+    calls: dict[str, AttributeValue] = Field(default_factory=dict)
+
+
 class TaskReport(Value):
     """What the agent says about a task that it carried out.
 
     Attributes:
         started_at, ended_at: the agent's clock, of the attempt that succeeded.
         attempt: 1 for the first.
+        earlier: the attempts before it.
+        calls: the last call over the network that the driver made for it, in the attributes of
+            OpenTelemetry's conventions (`server.address`, `http.response.status_code` and so on).
         changed: False when the target was already as wanted.
         before, after: what the target ran before and after the task; None when nothing.
     """
@@ -57,6 +79,8 @@ class TaskReport(Value):
     started_at: Timestamp
     ended_at: Timestamp
     attempt: int = Field(ge=1)
+    earlier: tuple[TaskAttempt, ...] = ()
+    calls: dict[str, AttributeValue] = Field(default_factory=dict)
     changed: bool
     before: RunningVersion | None = None
     after: RunningVersion | None = None
@@ -71,6 +95,7 @@ class TaskStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
 
 
 class TaskResult(Value):

@@ -14,7 +14,13 @@ from engine.model.verdict import Decision, GateResult
 
 
 class EvidenceInput(Value):
-    """Everything that the statement says: the workflow's data and times, and nothing else."""
+    """Everything that the statement says: the workflow's data and times, and nothing else.
+
+    Attributes:
+        run_id: Temporal's id of the first run of the workflow's chain of runs.
+        supersedes: SHA-256 of the statement that this one takes the place of, 64 lower-case
+            hexadecimal digits; None unless the promotion was reset after an end.
+    """
 
     promotion: PromotionSnapshot
     status: PromotionStatus
@@ -29,6 +35,7 @@ class EvidenceInput(Value):
     run_id: str
     started_at: Timestamp
     finished_at: Timestamp
+    supersedes: str | None = None
 
 
 class GeneratedEvidence(Value):

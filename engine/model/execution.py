@@ -48,7 +48,11 @@ class ExecutionRequest(Value):
 
 
 class ExecutionResult(Value):
-    """The end of a template's run; also the detail of the failure when it failed."""
+    """The end of a template's run; also the detail of the failure when it failed.
+
+    Attributes:
+        broke: the failure is none of a step's: the engine itself could not go on.
+    """
 
     run_id: UUID
     template: str
@@ -57,5 +61,6 @@ class ExecutionResult(Value):
     steps: tuple[StepResult, ...]
     deployments: tuple[DeploymentResult, ...] = ()
     failure: Failure | None = None
+    broke: bool = False
     started_at: Timestamp
     ended_at: Timestamp

@@ -55,6 +55,11 @@ def promotion_id(workflow_id: str, first_run_id: str) -> UUID:
         return uuid5(_ROOT, f"promotion/{workflow_id}/{first_run_id}")
 
 
+def gate_key(promotion: UUID, gate: str) -> str:
+    """What tells the evaluation of a promotion's gate from all others, by the gate's name."""
+    return f"{promotion}/{gate}"
+
+
 def workflow_run_id(promotion: UUID) -> UUID:
     """The id of the template's run within a promotion."""
     return uuid5(promotion, "workflow")
@@ -75,9 +80,9 @@ def task_id(job: UUID, target: UUID, component: str, task_type: str) -> UUID:
     return uuid5(job, f"task/{target}/{component}/{task_type}")
 
 
-def evidence_id(promotion: UUID) -> UUID:
-    """The id of a promotion's evidence."""
-    return uuid5(promotion, "evidence")
+def evidence_id(promotion: UUID, reset_run: str | None = None) -> UUID:
+    """The id of a promotion's evidence; that of a run that came of a reset has its own."""
+    return uuid5(promotion, "evidence" if reset_run is None else f"evidence/{reset_run}")
 
 
 def approval_id(promotion: UUID, subject: str) -> UUID:

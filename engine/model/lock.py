@@ -8,10 +8,17 @@ from engine.model.base import Timestamp, Value
 
 
 class LockRequest(Value):
-    """A promotion that wants to deploy; `workflow_id` is where the grant is told."""
+    """A promotion that wants to deploy; `workflow_id` is where the grant is told.
+
+    Attributes:
+        nonce: of this request alone; the grant repeats it.
+        run_id: Temporal's id of the run that asks, which may be another one after a reset.
+    """
 
     promotion_id: UUID
+    nonce: str
     workflow_id: str
+    run_id: str | None = None
     release: str
     requested_by: str
     at: Timestamp

@@ -101,11 +101,16 @@ class GateResult(Value):
 
 
 class GateState(Value):
-    """Where one gate stands now, for a person who asks: open while `result` is None."""
+    """Where one gate stands now, for a person who asks: open while `result` is None.
+
+    Attributes:
+        attributes: figures of the verdict that it waits with.
+    """
 
     name: str
     type: str
     waiting_for: str = ""
     until: Timestamp | None = None
     who: tuple[str, ...] = ()
+    attributes: dict[str, AttributeValue] = Field(default_factory=dict)
     result: GateResult | None = None

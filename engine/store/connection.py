@@ -34,18 +34,40 @@ _POSTGRES_DEFAULTS: dict[str, Any] = {
 """libpq's parameters (https://www.postgresql.org/docs/current/libpq-connect.html), seconds but for
 the last, which is milliseconds: a peer that is gone is noticed. The URL's own parameters win."""
 
+_POSTGRES_TIMEOUTS = {
+    "lock_timeout": 10_000,
+    "statement_timeout": 20_000,
+    "idle_in_transaction_session_timeout": 60_000,
+}
+"""Milliseconds (https://www.postgresql.org/docs/current/runtime-config-client.html), less than an
+activity on the database is given: what is held up fails and is tried again, and whoever stops in
+the middle of a transaction does not hold up the others for ever. `options` in the URL wins."""
 
-def create_engine(url: URL, *, foreign_keys: bool = True) -> AsyncEngine:
+
+def create_engine(url: URL, *, foreign_keys: bool = True, timeouts: bool = True) -> AsyncEngine:
     """An engine for `url` (see `engine.store.address`); nothing is connected or made yet.
 
     Args:
         foreign_keys: whether SQLite enforces them; a migration that rebuilds a table cannot do
             with that (https://www.sqlite.org/lang_altertable.html#otheralter).
+        timeouts: whether PostgreSQL ends statements that take long; a migration may take its time.
     """
     if is_sqlite(url):
         return _create_sqlite(url, foreign_keys=foreign_keys)
     defaults = {key: value for key, value in _POSTGRES_DEFAULTS.items() if key not in url.query}
+    if timeouts:
+        # Of several values for one setting the last one counts, which is the URL's.
+        defaults["options"] = " ".join(
+            [
+                *(f"-c {name}={value}" for name, value in _POSTGRES_TIMEOUTS.items()),
+                *_listed(url.query.get("options")),
+            ]
+        )
     return create_async_engine(url, connect_args=defaults, pool_pre_ping=True, hide_parameters=True)
+
+
+def _listed(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value or ()
 
 
 def _create_sqlite(url: URL, *, foreign_keys: bool) -> AsyncEngine:

@@ -1,10 +1,14 @@
-"""Repository of evidence. What is stored first stays, so that a repeated attempt returns it."""
+"""Repository of evidence. What is stored first stays, so that a repeated attempt returns it.
+
+Nothing is ever replaced: a promotion that was reset gets more evidence beside what it has.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine.errors import ConflictError, InputError, NotFoundError
@@ -22,11 +26,18 @@ class EvidenceRepository:
         self._database = database
 
     async def put_statement(
-        self, evidence_id: UUID, promotion_id: UUID, statement: bytes, sha256: str
+        self,
+        evidence_id: UUID,
+        promotion_id: UUID,
+        statement: bytes,
+        sha256: str,
+        *,
+        finished_at: datetime,
     ) -> bytes:
         """Store the statement unless the evidence has one, and return the one that is stored.
 
         Args:
+            finished_at: when the work that the statement is about was over.
             sha256: of `statement`, 64 lower-case hexadecimal digits.
 
         Raises:
@@ -38,6 +49,7 @@ class EvidenceRepository:
         row = {
             "id": evidence_id,
             "promotion_id": promotion_id,
+            "finished_at": finished_at,
             "statement": statement,
             "sha256": sha256,
         }
@@ -89,20 +101,13 @@ class EvidenceRepository:
             return found.one()
 
     async def get(self, promotion_id: UUID) -> EvidenceRow:
-        """The promotion's evidence, with the envelope that was stored first.
+        """The promotion's evidence that counts: its latest, with the envelope stored first.
 
         Raises:
             NotFoundError: there is none, or it is not signed yet.
         """
-        query = (
-            select(EvidenceRecord, EnvelopeRecord)
-            .outerjoin(EnvelopeRecord, EnvelopeRecord.evidence_id == EvidenceRecord.id)
-            .where(EvidenceRecord.promotion_id == promotion_id)
-            .order_by(EnvelopeRecord.number)
-            .limit(1)
-        )
         async with self._database.read() as session:
-            found = (await session.execute(query)).first()
+            found = (await session.execute(_by_age(promotion_id).limit(1))).first()
         if found is None:
             raise NotFoundError(
                 "evidence",
@@ -112,14 +117,52 @@ class EvidenceRepository:
         evidence, envelope = found
         if envelope is None:
             raise NotFoundError("evidence", f"that of promotion {promotion_id} is not signed yet")
-        return EvidenceRow(
-            id=evidence.id,
-            promotion_id=evidence.promotion_id,
-            statement=evidence.statement,
-            envelope=envelope.envelope,
-            sha256=evidence.sha256,
-            key_id=envelope.key_id,
+        return _row(evidence, envelope)
+
+    async def all(self, promotion_id: UUID) -> list[EvidenceRow]:
+        """All signed evidence of the promotion, the latest first; several after a reset."""
+        async with self._database.read() as session:
+            found = (await session.execute(_by_age(promotion_id))).all()
+        rows: dict[UUID, EvidenceRow] = {}
+        for evidence, envelope in found:
+            if envelope is not None and evidence.id not in rows:
+                rows[evidence.id] = _row(evidence, envelope)
+        return list(rows.values())
+
+    async def latest_digest(self, promotion_id: UUID, *, beside: UUID) -> str | None:
+        """SHA-256 of the promotion's latest statement other than that of the evidence `beside`.
+
+        64 lower-case hexadecimal digits; None when there is no other.
+        """
+        query = (
+            select(EvidenceRecord.sha256)
+            .where(EvidenceRecord.promotion_id == promotion_id, EvidenceRecord.id != beside)
+            .order_by(EvidenceRecord.finished_at.desc())
+            .limit(1)
         )
+        async with self._database.read() as session:
+            return await session.scalar(query)
+
+
+def _by_age(promotion_id: UUID) -> Select[EvidenceRecord, EnvelopeRecord]:
+    return (
+        select(EvidenceRecord, EnvelopeRecord)
+        .outerjoin(EnvelopeRecord, EnvelopeRecord.evidence_id == EvidenceRecord.id)
+        .where(EvidenceRecord.promotion_id == promotion_id)
+        .order_by(EvidenceRecord.finished_at.desc(), EvidenceRecord.id, EnvelopeRecord.number)
+    )
+
+
+def _row(evidence: EvidenceRecord, envelope: EnvelopeRecord) -> EvidenceRow:
+    return EvidenceRow(
+        id=evidence.id,
+        promotion_id=evidence.promotion_id,
+        finished_at=evidence.finished_at,
+        statement=evidence.statement,
+        envelope=envelope.envelope,
+        sha256=evidence.sha256,
+        key_id=envelope.key_id,
+    )
 
 
 async def _require(session: AsyncSession, evidence_id: UUID) -> EvidenceRecord:

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import case, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from engine.model import identity
@@ -31,8 +32,9 @@ class ExecutionRepository:
     """Runs, steps, jobs and tasks by their derived ids.
 
     Every write may come twice. Once something has ended, it gives way only to an end that is not
-    earlier: neither to a late repetition of its start nor to one of an earlier end. A write that
-    refers to something not recorded (a step of no run, a task of no target) raises NotFoundError.
+    earlier: neither to a late repetition of its start nor to one of an earlier end. A run or job
+    that begins after that end, as after a reset of the promotion, replaces it. A write that refers
+    to something not recorded (a step of no run, a task of no target) raises NotFoundError.
     """
 
     def __init__(self, database: Database) -> None:
@@ -59,7 +61,9 @@ class ExecutionRepository:
             "ended_at": ended_at,
         }
         async with self._database.write() as session:
-            await upsert(session, WorkflowRunRecord, [row], newest_by="ended_at")
+            await upsert(
+                session, WorkflowRunRecord, [row], newest_by="ended_at", begun_by="started_at"
+            )
 
     async def record_step(self, promotion_id: UUID, result: StepResult) -> None:
         """Record the run of a step; the promotion's template run must have been recorded."""
@@ -103,10 +107,15 @@ class ExecutionRepository:
             "ended_at": ended_at,
         }
         async with self._database.write() as session:
-            await upsert(session, DeploymentJobRecord, [row], newest_by="ended_at")
+            await upsert(
+                session, DeploymentJobRecord, [row], newest_by="ended_at", begun_by="started_at"
+            )
 
     async def assign_tasks(self, job_id: UUID, tasks: Sequence[AgentTask]) -> None:
-        """Record tasks as assigned, in one statement; those that are recorded stay as they are."""
+        """Record tasks as assigned; those that have a result stay as they are.
+
+        Where the job has ended already, they are skipped.
+        """
         rows = [
             {
                 "id": task.id,
@@ -123,9 +132,13 @@ class ExecutionRepository:
         ]
         async with self._database.write() as session:
             await add_missing(session, AgentTaskRecord, rows)
+            await _settle_unbegun(session, job_id)
 
     async def record_tasks(self, job_id: UUID, results: Sequence[TaskResult]) -> None:
-        """Record how tasks ended, in one statement, whether or not they had been assigned."""
+        """Record how tasks ended, whether or not they had been assigned.
+
+        Where the job has ended, those that were assigned and have no result are skipped.
+        """
         async with self._database.write() as session:
             await upsert(
                 session,
@@ -133,6 +146,7 @@ class ExecutionRepository:
                 [_result_row(job_id, result) for result in results],
                 newest_by="ended_at",
             )
+            await _settle_unbegun(session, job_id)
 
     async def tasks(self, job_id: UUID) -> list[TaskRow]:
         """The job's tasks in the order of their start, those without a result last."""
@@ -175,6 +189,30 @@ class ExecutionRepository:
             TargetRow(target=name, target_id=target_id, running=after, since=ended_at)
             for name, target_id, after, ended_at in found
         ]
+
+
+async def _settle_unbegun(session: AsyncSession, job_id: UUID) -> None:
+    """Tasks without a result are assigned while their job runs, and skipped once it has ended."""
+    task = AgentTaskRecord
+    ended_at = (
+        select(DeploymentJobRecord.ended_at)
+        .where(DeploymentJobRecord.id == job_id)
+        .scalar_subquery()
+    )
+    status = case(
+        (ended_at.is_(None), literal(TaskStatus.ASSIGNED, task.status.type)),
+        else_=literal(TaskStatus.SKIPPED, task.status.type),
+    )
+    await session.execute(
+        update(task)
+        .where(
+            task.job_id == job_id,
+            task.status.in_((TaskStatus.ASSIGNED, TaskStatus.SKIPPED)),
+            task.status != status,
+        )
+        .values(status=status),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _result_row(job_id: UUID, result: TaskResult) -> dict[str, Any]:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import builtins
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, select, update
-from sqlalchemy.orm import selectinload
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    delete,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, selectinload
 
 from engine.errors import ConflictError, NotFoundError
 from engine.model import identity
@@ -26,6 +38,19 @@ from engine.store.tables import (
 )
 from engine.store.upsert import add_if_missing, upsert
 
+
+class Reset(NamedTuple):
+    """A run that came of a reset of the workflow (https://docs.temporal.io/workflow-execution).
+
+    Attributes:
+        run_id: Temporal's id of that run.
+        at: the workflow's time, after all of the runs before.
+    """
+
+    run_id: str
+    at: datetime
+
+
 _FINAL = [status for status in PromotionStatus if status.is_final]
 
 
@@ -36,17 +61,25 @@ class PromotionRepository:
         self._database = database
 
     async def open(
-        self, snapshot: PromotionSnapshot, workflow_id: str, run_id: str, trace_id: str
+        self,
+        snapshot: PromotionSnapshot,
+        workflow_id: str,
+        run_id: str,
+        trace_id: str,
+        *,
+        reset: Reset | None = None,
     ) -> None:
         """Record a promotion as pending since it was requested; the second time does nothing.
 
         Args:
             run_id: Temporal's id of the first run of the workflow's chain of runs.
             trace_id: 32 lower-case hexadecimal digits.
+            reset: given when an operator has reset the workflow to before this call. What was
+                recorded of the runs before is replaced; their evidence tells it.
 
         Raises:
-            ConflictError: another run has opened this promotion. Its tasks and its evidence would
-                have the same ids, so that the record of the first would pass for the second's.
+            ConflictError: another workflow has opened this promotion. Its tasks would have the
+                same ids, so that the record of the first would pass for the second's.
             NotFoundError: release or environment of the snapshot are not recorded.
         """
         row = {
@@ -61,6 +94,7 @@ class PromotionRepository:
             "requested_at": snapshot.requested_at,
             "workflow_id": workflow_id,
             "run_id": run_id,
+            "status_run_id": run_id,
             "trace_id": trace_id,
             "snapshot": snapshot.model_dump(mode="json"),
         }
@@ -74,6 +108,21 @@ class PromotionRepository:
                     f"{snapshot.promotion_id} was carried out by run {stored.run_id} already",
                     "start another one, with a workflow id of its own",
                 )
+            if reset is not None and _is_news(stored, reset):
+                await session.execute(
+                    update(PromotionRecord)
+                    .where(PromotionRecord.id == snapshot.promotion_id)
+                    .values(
+                        **row | {"status_at": reset.at, "status_run_id": reset.run_id},
+                        decision=None,
+                        failure=None,
+                        ended_at=None,
+                    )
+                )
+                for record in (GateResultRecord, ApprovalRecord):
+                    await session.execute(
+                        delete(record).where(record.promotion_id == snapshot.promotion_id)
+                    )
 
     async def record_status(
         self,
@@ -83,29 +132,46 @@ class PromotionRepository:
         *,
         at: datetime,
         failure: Failure | None = None,
+        run_id: str | None = None,
     ) -> None:
         """Record where the promotion stands since `at`.
 
         A final status stays, and a status that is not final gives way to none from an earlier
-        time. A decision or failure of None leaves the one that is recorded.
+        time. A decision or failure of None leaves the one that is recorded. Of several runs of the
+        promotion the latest counts: it replaces also a final status, with decision and failure.
+
+        Args:
+            run_id: Temporal's id of the run whose status this is; the one that opened the
+                promotion by default.
 
         Raises:
             NotFoundError: the promotion was not opened.
         """
         record = PromotionRecord
+        run = record.run_id if run_id is None else literal(run_id)
+        is_same_run = record.status_run_id == run
+        is_next: list[ColumnElement[bool]] = [record.status.not_in(_FINAL)]
+        if not status.is_final:
+            is_next.append(record.status_at <= at)
+        plain = None if failure is None else failure.model_dump(mode="json")
         statement = (
             update(record)
-            .where(record.id == promotion_id, record.status.not_in(_FINAL))
-            .values(status=status, status_at=at)
+            .where(
+                record.id == promotion_id,
+                or_(
+                    and_(is_same_run, *is_next),
+                    and_(record.status_run_id != run, record.status_at < at),
+                ),
+            )
+            .values(
+                status=status,
+                status_at=at,
+                status_run_id=run,
+                ended_at=at if status.is_final else None,
+                decision=decision if decision is not None else _kept(record.decision, is_same_run),
+                failure=plain if plain is not None else _kept(record.failure, is_same_run),
+            )
         )
-        if status.is_final:
-            statement = statement.values(ended_at=at)
-        else:
-            statement = statement.where(record.status_at <= at)
-        if decision is not None:
-            statement = statement.values(decision=decision)
-        if failure is not None:
-            statement = statement.values(failure=failure.model_dump(mode="json"))
         async with self._database.write() as session:
             await session.execute(
                 statement.returning(record.id), execution_options={"synchronize_session": False}
@@ -190,6 +256,15 @@ class PromotionRepository:
             return [_row(promotion) for promotion in found]
 
 
+def _is_news(stored: PromotionRecord, reset: Reset) -> bool:
+    return stored.status_run_id != reset.run_id and stored.status_at < reset.at
+
+
+def _kept(column: InstrumentedAttribute[Any], is_same_run: ColumnElement[bool]) -> Any:
+    """The value that is recorded, unless it is another run's."""
+    return case((is_same_run, column), else_=null())
+
+
 def _unknown(promotion_id: UUID) -> NotFoundError:
     return NotFoundError(
         "promotion", f"there is no promotion {promotion_id}", "see them with: promote list"
@@ -214,6 +289,7 @@ def _row(record: PromotionRecord) -> PromotionRow:
             "votes": [_vote(vote) for vote in record.votes],
             "workflow_id": record.workflow_id,
             "run_id": record.run_id,
+            "status_run_id": record.status_run_id,
             "trace_id": record.trace_id,
             "started_at": record.requested_at,
             "ended_at": record.ended_at,

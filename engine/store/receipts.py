@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from engine.store.database import Database
 from engine.store.tables import SpanReceiptRecord
@@ -13,8 +12,6 @@ from engine.store.upsert import add_missing
 
 SpanKey = tuple[str, str]
 """A trace id of 32 and a span id of 16 hexadecimal digits."""
-
-_CHUNK = 500
 
 
 class ReceiptRepository:
@@ -34,16 +31,3 @@ class ReceiptRepository:
         query = select(SpanReceiptRecord.span_id).where(SpanReceiptRecord.trace_id == trace_id)
         async with self._database.read() as session:
             return frozenset(await session.scalars(query))
-
-    async def drop(self, trace_id: str, span_ids: Collection[str]) -> None:
-        """Forget the receipts of these spans; the trace may hold another promotion's too."""
-        remaining = iter(sorted(span_ids))
-        async with self._database.write() as session:
-            # In parts, since a statement takes a limited number of parameters.
-            while part := list(islice(remaining, _CHUNK)):
-                await session.execute(
-                    delete(SpanReceiptRecord).where(
-                        SpanReceiptRecord.trace_id == trace_id,
-                        SpanReceiptRecord.span_id.in_(part),
-                    )
-                )

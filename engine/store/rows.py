@@ -36,6 +36,7 @@ class PromotionRow(Value):
         gates: results so far, by the gates' start and name.
         votes: each voter's latest, oldest first.
         run_id: Temporal's id of the run that opened the record.
+        status_run_id: the run that the status is of; another one after a reset.
         trace_id: 32 lower-case hexadecimal digits.
         started_at: when it was requested.
         ended_at: present exactly when the status is final.
@@ -50,6 +51,7 @@ class PromotionRow(Value):
     votes: tuple[Vote, ...] = ()
     workflow_id: str
     run_id: str
+    status_run_id: str
     trace_id: str
     started_at: Timestamp
     ended_at: Timestamp | None = None
@@ -104,12 +106,14 @@ class EvidenceRow(Value):
     Attributes:
         statement: the in-toto Statement, byte by byte as signed.
         envelope: the DSSE envelope around it.
+        finished_at: when the work that it is about was over.
         sha256: 64 lower-case hexadecimal digits, over the statement.
         key_id: the key that signed the envelope.
     """
 
     id: UUID
     promotion_id: UUID
+    finished_at: Timestamp
     statement: bytes
     envelope: bytes
     sha256: str

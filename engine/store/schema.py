@@ -152,7 +152,7 @@ async def _check_foreign_keys(connection: AsyncConnection) -> None:
 
 @asynccontextmanager
 async def _engine(url: URL) -> AsyncIterator[AsyncEngine]:
-    database = create_engine(url, foreign_keys=False)
+    database = create_engine(url, foreign_keys=False, timeouts=False)
     try:
         with translated(url):
             yield database

@@ -10,9 +10,12 @@ from engine.store.database import Database
 from engine.store.environments import EnvironmentRepository
 from engine.store.evidence import EvidenceRepository
 from engine.store.executions import ExecutionRepository
+from engine.store.lineage import LineageRepository
 from engine.store.promotions import PromotionRepository
 from engine.store.receipts import ReceiptRepository
 from engine.store.releases import ReleaseRepository
+from engine.store.statistics import StatisticsRepository
+from engine.store.traces import TraceRepository
 
 
 class Store:
@@ -26,9 +29,12 @@ class Store:
         environments: environments with their targets.
         releases: releases with their attachments.
         promotions: promotions with their gates and votes.
+        lineage: how promotions follow upon each other.
         executions: template runs, steps, deployment jobs and agent tasks.
         evidence: statements and envelopes.
         receipts: which spans a collector has taken.
+        statistics: figures over all promotions.
+        traces: which promotions' traces are to be settled.
     """
 
     def __init__(self, database: Database) -> None:
@@ -36,9 +42,12 @@ class Store:
         self.environments = EnvironmentRepository(database)
         self.releases = ReleaseRepository(database)
         self.promotions = PromotionRepository(database)
+        self.lineage = LineageRepository(database)
         self.executions = ExecutionRepository(database)
         self.evidence = EvidenceRepository(database)
         self.receipts = ReceiptRepository(database)
+        self.statistics = StatisticsRepository(database)
+        self.traces = TraceRepository(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

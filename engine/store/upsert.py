@@ -43,13 +43,20 @@ async def add_missing(session: AsyncSession, record: type[Base], rows: Sequence[
 
 
 async def upsert(
-    session: AsyncSession, record: type[Base], rows: Sequence[Row], *, newest_by: str | None = None
+    session: AsyncSession,
+    record: type[Base],
+    rows: Sequence[Row],
+    *,
+    newest_by: str | None = None,
+    begun_by: str | None = None,
 ) -> None:
     """Insert `rows`, and overwrite those whose primary key is there, in one statement.
 
     Args:
         newest_by: a column of times. A row that has one there gives way only to a row whose time is
             not earlier, so that a late repetition of an earlier write changes nothing.
+        begun_by: a column of times. A row whose time there is later than the stored one's in
+            `newest_by` is of work that began anew, and replaces it.
     """
     if not rows:
         return
@@ -60,6 +67,8 @@ async def upsert(
     if newest_by is not None:
         stored, given = table.c[newest_by], insert.excluded[newest_by]
         where = or_(stored.is_(None), given >= stored)
+        if begun_by is not None:
+            where = or_(where, insert.excluded[begun_by] > stored)
     statement = insert.on_conflict_do_update(
         index_elements=keys,
         set_={name: insert.excluded[name] for name in rows[0] if name not in keys},

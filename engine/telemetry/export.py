@@ -5,13 +5,13 @@ Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from opentelemetry import trace as otel_trace
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -19,8 +19,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace.status import Status, StatusCode
 
 from engine.errors import InputError, UnreachableError
+from engine.telemetry import variables
 from engine.telemetry.record import SpanRecord
 from engine.telemetry.resource import DISTRIBUTION, resource, service_version
+from engine.telemetry.trouble import ExportTrouble
 
 SCHEDULE_DELAY_MS = 10_000
 BATCH_SIZE = 1024
@@ -40,10 +42,15 @@ class OtlpSink:
         exporter: where batches go.
         about: the resource of this process.
         exported: told, on the exporting thread, which spans the collector has taken.
+        meters: count what the queue drops.
     """
 
     def __init__(
-        self, exporter: SpanExporter, about: Resource, exported: Exported | None = None
+        self,
+        exporter: SpanExporter,
+        about: Resource,
+        exported: Exported | None = None,
+        meters: MeterProvider | None = None,
     ) -> None:
         self._resource = about
         self._in_flight = _InFlight()
@@ -54,6 +61,7 @@ class OtlpSink:
             max_queue_size=queue,
             schedule_delay_millis=schedule_delay().total_seconds() * 1000,
             max_export_batch_size=batch,
+            meter_provider=meters,
         )
 
     def emit(self, span: SpanRecord) -> None:
@@ -131,6 +139,7 @@ class _Telling(SpanExporter):
         self._exported = exported
         self._ending = False
         self._given_up = False
+        self._trouble = ExportTrouble()
 
     def end(self) -> None:
         """From now on, give up once the collector does not take a batch.
@@ -156,6 +165,7 @@ class _Telling(SpanExporter):
         finally:
             if self._ending and result is not SpanExportResult.SUCCESS:
                 self._given_up = True
+            self._trouble.note(taken=result is SpanExportResult.SUCCESS, spans=len(spans))
             self._in_flight.remove(spans)
         return result
 
@@ -168,7 +178,7 @@ class _Telling(SpanExporter):
 
 def to_readable(span: SpanRecord, about: Resource) -> ReadableSpan:
     """The SDK's form of a finished span."""
-    context = _span_context(span, span.span_id, remote=False)
+    context = _span_context(span.trace_id, span.span_id, span.trace_state, remote=False)
     parent = span.parent_span_id
     events = [
         Event(event.name, dict(event.attributes), _nanoseconds(event.at)) for event in span.events
@@ -191,10 +201,21 @@ def to_readable(span: SpanRecord, about: Resource) -> ReadableSpan:
     return ReadableSpan(
         name=span.name,
         context=context,
-        parent=None if parent is None else _span_context(span, parent, remote=True),
+        parent=(
+            None
+            if parent is None
+            else _span_context(span.trace_id, parent, span.trace_state, remote=True)
+        ),
         resource=about,
         attributes=dict(span.attributes),
         events=events,
+        links=[
+            otel_trace.Link(
+                _span_context(link.trace_id, link.span_id, link.trace_state, remote=True),
+                dict(link.attributes),
+            )
+            for link in span.links
+        ],
         kind=otel_trace.SpanKind[span.kind],
         status=status,
         start_time=_nanoseconds(span.started_at),
@@ -209,47 +230,35 @@ def schedule_delay() -> timedelta:
     Raises:
         InputError: OTEL_BSP_SCHEDULE_DELAY is no number of milliseconds.
     """
-    return timedelta(milliseconds=_integer("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MS))
+    return timedelta(
+        milliseconds=variables.positive_integer("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MS)
+    )
 
 
-def sink_from_environment(exported: Exported | None = None) -> OtlpSink | None:
+def sink_from_environment(
+    exported: Exported | None = None, meters: MeterProvider | None = None
+) -> OtlpSink | None:
     """The exporter that the standard OTEL_* variables ask for; None when they name no endpoint.
 
     Args:
         exported: see `OtlpSink`.
+        meters: count what is dropped, exported and refused, by the semantic conventions
+            (https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/).
 
     Raises:
         InputError: a variable has a value that cannot be used.
     """
-    if _text("OTEL_SDK_DISABLED").lower() == "true":
-        return None
-    if _text("OTEL_TRACES_EXPORTER").lower() == "none":
-        return None
-    if not (_text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or _text("OTEL_EXPORTER_OTLP_ENDPOINT")):
+    if not variables.endpoint("traces"):
         return None
     # Before the exporter, since it holds a connection.
     _sizes()
     schedule_delay()
-    return OtlpSink(_exporter(), resource(), exported)
+    make = _exporter_of(variables.protocol("traces"))
+    made = variables.exporter("traces", lambda: make(meter_provider=meters))
+    return OtlpSink(made, resource(), exported, meters)
 
 
-def _exporter() -> SpanExporter:
-    field = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
-    if not _text(field):
-        field = "OTEL_EXPORTER_OTLP_PROTOCOL"
-    protocol = _text(field) or "grpc"
-    if protocol not in ("grpc", "http/protobuf"):
-        raise InputError(field, f"no protocol called {protocol!r}", "use grpc or http/protobuf")
-    for name in ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"):
-        _require_seconds(name)
-    try:
-        return _exporter_of(protocol)()
-    except Exception as error:
-        # What the exporters raise over a variable that they cannot use has no common base.
-        raise InputError("OTEL_EXPORTER_OTLP_*", f"cannot be used: {error}") from error
-
-
-def _exporter_of(protocol: str) -> Callable[[], SpanExporter]:
+def _exporter_of(protocol: str) -> Callable[..., SpanExporter]:
     # Imported here since each brings a whole network stack, and one is enough.
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
@@ -264,13 +273,15 @@ def _exporter_of(protocol: str) -> Callable[[], SpanExporter]:
     return HttpSpanExporter
 
 
-def _span_context(span: SpanRecord, span_id: str, *, remote: bool) -> otel_trace.SpanContext:
+def _span_context(
+    trace_id: str, span_id: str, trace_state: str, *, remote: bool
+) -> otel_trace.SpanContext:
     return otel_trace.SpanContext(
-        trace_id=int(span.trace_id, 16),
+        trace_id=int(trace_id, 16),
         span_id=int(span_id, 16),
         is_remote=remote,
         trace_flags=otel_trace.TraceFlags(otel_trace.TraceFlags.SAMPLED),
-        trace_state=otel_trace.TraceState.from_header([span.trace_state]),
+        trace_state=otel_trace.TraceState.from_header([trace_state]),
     )
 
 
@@ -283,8 +294,8 @@ def _nanoseconds(moment: datetime) -> int:
 def _sizes() -> tuple[int, int]:
     """The sizes of queue and batch, in spans."""
     field = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
-    queue = _integer("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE)
-    batch = _integer(field, min(BATCH_SIZE, queue))
+    queue = variables.positive_integer("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE)
+    batch = variables.positive_integer(field, min(BATCH_SIZE, queue))
     if batch > queue:
         raise InputError(
             field,
@@ -292,34 +303,3 @@ def _sizes() -> tuple[int, int]:
             "raise OTEL_BSP_MAX_QUEUE_SIZE",
         )
     return queue, batch
-
-
-def _integer(variable: str, default: int) -> int:
-    text = _text(variable)
-    if not text:
-        return default
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number <= 0:
-        raise InputError(variable, f"{text!r} is no positive whole number")
-    return number
-
-
-def _require_seconds(variable: str) -> None:
-    if variable not in os.environ:
-        return
-    try:
-        seconds = float(_text(variable))
-    except ValueError:
-        seconds = 0.0
-    if not 0.0 < seconds < float("inf"):
-        # The SDK takes an empty variable for a number too.
-        raise InputError(
-            variable, f"{_text(variable)!r} is no number of seconds", "give one, or unset it"
-        )
-
-
-def _text(variable: str) -> str:
-    return os.environ.get(variable, "").strip()

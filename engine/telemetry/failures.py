@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import traceback
 
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    FailureError,
+    TimeoutType,
+)
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 from engine.model.failure import Failure
@@ -15,6 +21,28 @@ def root_cause(error: BaseException) -> BaseException:
     while isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
         error = error.cause
     return error
+
+
+def detail_of(error: BaseException | None) -> object:
+    """What a task's error tells of its attempts: `{"attempt": 2, "attempts": [...]}`, or None.
+
+    An agent that fails a task says so in the error's details. Where it was never heard again, its
+    last heartbeat is in the timeout.
+    """
+    cause = None if error is None else root_cause(error)
+    if isinstance(cause, ApplicationError):
+        return cause.details[0] if cause.details else None
+    if not isinstance(cause, TemporalTimeoutError) or not cause.last_heartbeat_details:
+        return None
+    attempts = cause.last_heartbeat_details[0]
+    if not isinstance(attempts, list) or not attempts or not isinstance(attempts[-1], dict):
+        return None
+    last = attempts[-1].get("number")
+    if not isinstance(last, int):
+        return None
+    # One that no agent took did not begin; the last to be heard of is the one before it.
+    never_began = cause.type is TimeoutType.SCHEDULE_TO_START
+    return {"attempt": last + never_began, "attempts": attempts}
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -20,7 +20,8 @@ def span_id(trace: str, name: str, identity: str) -> str:
 
     Args:
         trace: the trace id, 32 hexadecimal digits.
-        identity: the domain key of the work: promotion id, gate name, step run id, task id.
+        identity: the domain key of the work, which no other promotion shares: promotion id,
+            `<promotion id>/<gate name>`, step run id, task id.
     """
     material = f"{trace}\n{name}\n{identity}".encode()
     return _nonzero(hashlib.sha256(material).hexdigest()[:16])

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from opentelemetry import context as otel_context
 from temporalio import client as temporal_client
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.exceptions import is_cancelled_exception
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ContinueAsNewInput,
@@ -34,7 +34,9 @@ from temporalio.worker import (
 )
 
 from engine.telemetry import ids, mapping, names
-from engine.telemetry.failures import failure_of, root_cause
+from engine.telemetry.attempts import add_attempts
+from engine.telemetry.continuation import Continuation, continuation, hand_on
+from engine.telemetry.failures import detail_of, failure_of
 from engine.telemetry.propagation import from_headers, from_otel, to_otel, with_header
 from engine.telemetry.record import SpanKind
 from engine.telemetry.scope import OpenSpan, WorkflowScope, is_evicting
@@ -138,15 +140,20 @@ class _WorkflowInbound(WorkflowInboundInterceptor):
         if start is None:
             return await super().execute_workflow(input)
         caller = from_headers(input.headers)
+        run = continuation(input.headers)
         is_root = info.workflow_type == names.PROMOTION_REQUEST
         root = self._scope.begin(
             info.workflow_type,
-            start.identity,
+            start.identity if run is None else f"{start.identity}/run/{run.number}",
             ids.trace_id(start.promotion_id) if caller is None else caller.trace_id,
             caller,
             SpanKind.SERVER if is_root and caller is not None else SpanKind.INTERNAL,
         )
         root.set(start.attributes)
+        if run is not None:
+            self._scope.run = run.number
+            self._scope.link(root, names.CONTINUED_RUN, run.span_id)
+        self._scope.promotion_id = str(start.promotion_id)
         if start.promotion is not None:
             self._scope.bind(start.promotion, sampled=self._scope.sampled)
         try:
@@ -156,7 +163,7 @@ class _WorkflowInbound(WorkflowInboundInterceptor):
                 root.fail(failure_of(error))
             raise
         finally:
-            if not is_evicting():
+            if not is_evicting(self._scope.instance):
                 self._scope.close(root)
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
@@ -190,12 +197,15 @@ class _WorkflowOutbound(WorkflowOutboundInterceptor):
     async def start_child_workflow(
         self, input: StartChildWorkflowInput
     ) -> workflow.ChildWorkflowHandle[Any, Any]:
+        if input.workflow in names.TRACED_WORKFLOWS:
+            self._scope.child_started(input.id)
         return await super().start_child_workflow(self._with_context(input))
 
     def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
-        context = self._scope.context()
-        if context is not None:
-            input.headers = with_header(input.headers, context)
+        scope = self._scope
+        if scope.root is not None:
+            following = Continuation(number=scope.run + 1, span_id=scope.root.span_id)
+            input.headers = hand_on(input.headers, scope.caller, following)
         super().continue_as_new(input)
 
     def _with_context(self, input: _Started, span: OpenSpan | None = None) -> _Started:
@@ -214,30 +224,36 @@ class _WorkflowOutbound(WorkflowOutboundInterceptor):
         about = rule.start(input.args[0])
         span = self._scope.open(input.activity, about.identity)
         span.set(about.attributes)
+        if input.activity_id is not None:
+            span.set({names.TEMPORAL_ACTIVITY_ID: input.activity_id})
         handle = start(self._with_context(input, span))
 
         def ended(task: asyncio.Task[Any]) -> None:
-            self._ended(rule, span, task)
+            self._ended(rule, about, span, task)
 
         handle.add_done_callback(cast("Callable[[Any], None]", ended))
         return handle
 
     def _ended(
-        self, rule: mapping.ActivityRule[Any, Any], span: OpenSpan, task: asyncio.Task[Any]
+        self,
+        rule: mapping.ActivityRule[Any, Any],
+        about: mapping.ActivityStart,
+        span: OpenSpan,
+        task: asyncio.Task[Any],
     ) -> None:
-        if is_evicting():
+        if is_evicting(self._scope.instance):
             return
         at = None
         error = None if task.cancelled() else task.exception()
+        told = task.result() if error is None and not task.cancelled() else detail_of(error)
+        add_attempts(self._scope, span, about.identity, rule.attempts(told), workflow.now())
         if task.cancelled() or (error is not None and is_cancelled_exception(error)):
             span.set({names.TASK_STATUS: "cancelled"})
         elif error is not None:
             span.fail(failure_of(error))
-            cause = root_cause(error)
-            details = cause.details if isinstance(cause, ApplicationError) else ()
-            span.set(rule.failed(details[0] if details else None))
+            span.set(rule.failed(told))
         else:
-            end = rule.end(task.result(), span.started_at)
+            end = rule.end(told, span.started_at)
             span.set(end.attributes)
             span.events.extend(end.events)
             at = None if end.at is None else min(end.at, workflow.now())

@@ -12,13 +12,14 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from engine.model import identity
-from engine.model.agent_task import AgentTask, TaskReport, TaskType
+from engine.model.agent_task import AgentTask, TaskAttempt, TaskReport, TaskType
 from engine.model.deployment import Assignment, DeploymentRequest
 from engine.model.evidence import EvidenceInput, GeneratedEvidence, SignedEvidence
 from engine.model.execution import ExecutionRequest
 from engine.model.promotion import PromotionSnapshot
 from engine.model.verdict import AttributeValue
 from engine.telemetry import names
+from engine.telemetry.attempts import earlier_attempts, last_attempt
 from engine.telemetry.record import SpanEvent
 
 Attributes = dict[str, AttributeValue]
@@ -63,6 +64,10 @@ def _nothing(detail: object) -> Attributes:
     return {}
 
 
+def _once(told: object) -> tuple[TaskAttempt, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class ActivityRule(Generic[_A, _R]):
     """How one activity type becomes a span.
@@ -70,12 +75,15 @@ class ActivityRule(Generic[_A, _R]):
     Attributes:
         start: takes the activity's argument.
         end: takes its result and the time at which it was scheduled.
-        failed: takes the first detail of the error that it failed with, or None.
+        failed: takes what the error that it failed with tells; see
+            `engine.telemetry.failures.detail_of`.
+        attempts: takes the same, or the result: the attempts before the last one.
     """
 
     start: Callable[[_A], ActivityStart]
     end: Callable[[_R, datetime], ActivityEnd]
     failed: Callable[[object], Attributes] = _nothing
+    attempts: Callable[[object], tuple[TaskAttempt, ...]] = _once
 
 
 def workflow_start(
@@ -150,6 +158,8 @@ def _task_start(task: AgentTask) -> ActivityStart:
             names.TASK_ATTEMPT: 1,
             names.AGENT_ID: str(task.target.agent_id),
             names.AGENT_NAME: task.target.agent,
+            names.CICD_WORKER_ID: str(task.target.agent_id),
+            names.CICD_WORKER_NAME: task.target.agent,
             names.TARGET_ID: str(task.target.id),
             names.TARGET_NAME: task.target.name,
         },
@@ -157,9 +167,11 @@ def _task_start(task: AgentTask) -> ActivityStart:
 
 
 def _task_end(result: TaskReport, scheduled_at: datetime) -> ActivityEnd:
-    wait = (result.started_at - scheduled_at).total_seconds()
+    first = result.earlier[0] if result.earlier else result
+    wait = (first.started_at - scheduled_at).total_seconds()
     return ActivityEnd(
         {
+            **result.calls,
             names.TASK_ATTEMPT: result.attempt,
             names.TASK_WAIT_SECONDS: max(0.0, wait),
         },
@@ -169,8 +181,12 @@ def _task_end(result: TaskReport, scheduled_at: datetime) -> ActivityEnd:
 
 
 def _task_failed(detail: object) -> Attributes:
-    attempt = detail.get("attempt") if isinstance(detail, dict) else None
-    return {names.TASK_ATTEMPT: attempt} if isinstance(attempt, int) else {}
+    if not isinstance(detail, dict):
+        return {}
+    number = detail.get("attempt")
+    last = last_attempt(detail)
+    calls = {} if last is None else dict(last.calls)
+    return {**calls, names.TASK_ATTEMPT: number} if isinstance(number, int) else calls
 
 
 def _generate_start(evidence: EvidenceInput) -> ActivityStart:
@@ -184,7 +200,10 @@ def _generate_start(evidence: EvidenceInput) -> ActivityStart:
 
 
 def _generate_end(result: GeneratedEvidence, scheduled_at: datetime) -> ActivityEnd:
-    return ActivityEnd({names.EVIDENCE_SHA256: result.sha256})
+    return ActivityEnd(
+        # A run that came of a reset has evidence of its own.
+        {names.EVIDENCE_ID: str(result.id), names.EVIDENCE_SHA256: result.sha256}
+    )
 
 
 def _sign_start(evidence: GeneratedEvidence) -> ActivityStart:
@@ -207,7 +226,7 @@ _RULES: dict[str, ActivityRule[Any, Any]] = {
     names.EVIDENCE_GENERATE: ActivityRule(_generate_start, _generate_end),
     names.EVIDENCE_SIGN: ActivityRule(_sign_start, _sign_end),
     **{
-        names.agent_task(task): ActivityRule(_task_start, _task_end, _task_failed)
+        names.agent_task(task): ActivityRule(_task_start, _task_end, _task_failed, earlier_attempts)
         for task in TaskType
     },
 }

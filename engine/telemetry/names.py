@@ -48,6 +48,24 @@ PROMOTION_DECISION: Final = "promotion.decision"
 
 LOCK_WAIT_SECONDS: Final = "environment.lock.wait_seconds"
 
+LINK: Final = "promotion.link"
+"""On a link: what the other span is to this one, one of the values below."""
+
+PREVIOUS_ENVIRONMENT: Final = "previous_environment"
+"""The promotion of the same release to the environment before this one."""
+
+ROLLED_BACK: Final = "rolled_back"
+"""The promotion whose release gives way to one that the environment had before."""
+
+PREVIOUS_ATTEMPT: Final = "previous_attempt"
+"""The attempt of the same task that failed before this one."""
+
+CONTINUED_RUN: Final = "continued_run"
+"""The run of the same workflow that continued as this one."""
+
+LINKS_WITHIN: Final = (PREVIOUS_ATTEMPT, CONTINUED_RUN)
+"""The links that lead to a span of the same promotion."""
+
 KEPT_FOR: Final = "sampling.kept_for"
 """On the root of a trace that was exported although it was not sampled: why."""
 
@@ -99,7 +117,14 @@ EVIDENCE_KEY_ID: Final = "evidence.key_id"
 
 TEMPORAL_WORKFLOW_ID: Final = "temporalWorkflowID"
 TEMPORAL_RUN_ID: Final = "temporalRunID"
+TEMPORAL_ACTIVITY_ID: Final = "temporalActivityID"
 """As the official tracing interceptors call them."""
+
+TEMPORAL_WORKFLOW_TYPE: Final = "temporalWorkflowType"
+TEMPORAL_ACTIVITY_TYPE: Final = "temporalActivityType"
+TEMPORAL_ATTEMPT: Final = "temporalAttempt"
+TEMPORAL_TASK_QUEUE: Final = "temporalTaskQueue"
+"""Ours, in their manner."""
 
 # https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/ and
 # https://opentelemetry.io/docs/specs/semconv/registry/attributes/deployment/
@@ -110,6 +135,8 @@ CICD_TASK_NAME: Final = "cicd.pipeline.task.name"
 CICD_TASK_RUN_ID: Final = "cicd.pipeline.task.run.id"
 CICD_TASK_TYPE: Final = "cicd.pipeline.task.type"
 CICD_TASK_RUN_RESULT: Final = "cicd.pipeline.task.run.result"
+CICD_WORKER_ID: Final = "cicd.worker.id"
+CICD_WORKER_NAME: Final = "cicd.worker.name"
 DEPLOYMENT_ID: Final = "deployment.id"
 DEPLOYMENT_NAME: Final = "deployment.name"
 DEPLOYMENT_STATUS: Final = "deployment.status"

@@ -28,7 +28,8 @@ def otlp_json(spans: Sequence[SpanRecord]) -> dict[str, Any]:
     for resource_spans in request.get("resourceSpans", []):
         for scope_spans in resource_spans["scopeSpans"]:
             for span in scope_spans["spans"]:
-                span.update({key: _hexadecimal(span[key]) for key in _IDS if key in span})
+                for one in (span, *span.get("links", [])):
+                    one.update({key: _hexadecimal(one[key]) for key in _IDS if key in one})
     return request
 
 

@@ -18,9 +18,13 @@ class ReceiptWriter:
 
     A receipt that cannot be written costs a second delivery of the span, with the same id and
     content, and nothing else.
+
+    Attributes:
+        lost: how many receipts could not be written so far.
     """
 
     def __init__(self, write: Write) -> None:
+        self.lost = 0
         self._write = write
         self._loop = asyncio.get_running_loop()
         self._writing: set[Future[None]] = set()
@@ -40,4 +44,5 @@ class ReceiptWriter:
             await self._write(spans)
         except Exception as error:
             # Exporting goes on whatever becomes of its bookkeeping.
+            self.lost += len(spans)
             _LOGGER.warning("%d span receipts were not written: %s", len(spans), error)

@@ -27,6 +27,23 @@ class SpanEvent(Value):
     attributes: dict[str, AttributeValue] = Field(default_factory=dict)
 
 
+class SpanLink(Value):
+    """A span that this one is related to without being its child.
+
+    Source: https://opentelemetry.io/docs/specs/otel/overview/#links-between-spans
+
+    Attributes:
+        trace_id: of the other span, whose trace may be another one.
+        trace_state: of its trace; empty where it is not known.
+        attributes: what the relation is, in `promotion.link`, and between what.
+    """
+
+    trace_id: str
+    span_id: str
+    trace_state: str = ""
+    attributes: dict[str, AttributeValue] = Field(default_factory=dict)
+
+
 class SpanRecord(Value):
     """One span.
 
@@ -48,4 +65,5 @@ class SpanRecord(Value):
     ended_at: Timestamp | None = None
     attributes: dict[str, AttributeValue] = Field(default_factory=dict)
     events: tuple[SpanEvent, ...] = ()
+    links: tuple[SpanLink, ...] = ()
     failure: Failure | None = None

@@ -18,13 +18,15 @@ _SECRET_KEY = re.compile(
 )
 
 
+def is_secret(key: str) -> bool:
+    """Whether what stands under `key` is taken for a secret."""
+    return _SECRET_KEY.search(key) is not None
+
+
 def redact(value: Json) -> Json:
     """`value` with everything below a key that names a secret replaced."""
     if isinstance(value, Mapping):
-        return {
-            key: REDACTED if _SECRET_KEY.search(key) else redact(item)
-            for key, item in value.items()
-        }
+        return {key: REDACTED if is_secret(key) else redact(item) for key, item in value.items()}
     if isinstance(value, list):
         return [redact(item) for item in value]
     return value

@@ -6,19 +6,24 @@ span the same id and content live, after a crash, and when it is rebuilt from th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from uuid import UUID
 
 from temporalio import workflow
 
 from engine.model.failure import Failure
 from engine.model.promotion import PromotionSnapshot, PromotionStatus
+from engine.model.trace import TracedRun
 from engine.model.verdict import AttributeValue
 from engine.telemetry import ids, names
+from engine.telemetry.ended import EndedRun
+from engine.telemetry.links import within_trace
 from engine.telemetry.propagation import TraceContext
-from engine.telemetry.record import SpanEvent, SpanKind, SpanRecord
+from engine.telemetry.record import SpanEvent, SpanKind, SpanLink, SpanRecord
 from engine.telemetry.sink import SpanSink
 
 
@@ -40,6 +45,7 @@ class OpenSpan:
         self.kind = kind
         self.attributes: dict[str, AttributeValue] = {}
         self.events: list[SpanEvent] = []
+        self.links: list[SpanLink] = []
         self.failure: Failure | None = None
 
     def set(self, attributes: Mapping[str, AttributeValue]) -> None:
@@ -71,21 +77,28 @@ class WorkflowScope:
         self._trace_state = ""
         self._baggage: dict[str, str] = {}
         self._unrecorded: list[SpanRecord] = []
+        self._span_ids: list[str] = []
+        self._children: list[str] = []
+        self._promotion_id: UUID | None = None
         self._history_length = 0
         self.trace_id = ""
+        self.promotion_id = ""
         self.sampled = False
         self.keep: tuple[PromotionStatus, ...] = ()
         self.root: OpenSpan | None = None
         self.caller: TraceContext | None = None
+        self.run = 1
 
     def begin(
         self, name: str, identity: str, trace_id: str, parent: TraceContext | None, kind: SpanKind
     ) -> OpenSpan:
         """Open the workflow's own span, at the time at which the workflow was started."""
         info = workflow.info()
+        self.instance = instance()
         self._temporal = {
             names.TEMPORAL_WORKFLOW_ID: info.workflow_id,
-            names.TEMPORAL_RUN_ID: info.run_id,
+            # Not that of a reset, so that what ended before it stays the span that it was.
+            names.TEMPORAL_RUN_ID: info.original_execution_run_id,
         }
         self.trace_id = trace_id
         self.caller = parent
@@ -114,12 +127,23 @@ class WorkflowScope:
             names.ENVIRONMENT_NAME: promotion.environment.name,
         }
         if self.root is not None and self.root.name == names.PROMOTION_REQUEST:
+            self._promotion_id = promotion.promotion_id
             gates = tuple(gate.name for gate in promotion.environment.gates)
             self.root.set(
                 {names.PROMOTION_ID: str(promotion.promotion_id), names.PROMOTION_GATES: gates}
             )
         # What the engine knows wins over what a caller's baggage claims.
         self._baggage.update({key: str(self._common[key]) for key in names.BAGGAGE_KEYS})
+
+    @property
+    def is_projection(self) -> bool:
+        """Whether a trace is only being read back out of a history."""
+        return self._replayed
+
+    def known(self) -> dict[str, AttributeValue]:
+        """What is known of the promotion by now, by attribute name."""
+        found = {names.PROMOTION_ID: self.promotion_id} if self.promotion_id else {}
+        return {**found, **self._common}
 
     @property
     def bound(self) -> bool:
@@ -137,9 +161,26 @@ class WorkflowScope:
             workflow.now(),
         )
         # Code that runs on while the workflow is dropped from the cache begins no work.
-        if not is_evicting():
+        if not is_evicting(self.instance):
             self._open[span.span_id] = span
         return span
+
+    def beside(self, span: OpenSpan, identity: str, started_at: datetime) -> OpenSpan:
+        """Open a span of the same name, parent and attributes that began at another time."""
+        sibling = OpenSpan(
+            span.name,
+            ids.span_id(self.trace_id, span.name, identity),
+            span.parent_span_id,
+            started_at,
+            span.kind,
+        )
+        sibling.set(span.attributes)
+        self._open[sibling.span_id] = sibling
+        return sibling
+
+    def link(self, span: OpenSpan, relation: str, to_span_id: str) -> None:
+        """Link a span to another one of this trace."""
+        span.links.append(within_trace(relation, self.trace_id, self._trace_state, to_span_id))
 
     def close(self, span: OpenSpan, *, at: datetime | None = None) -> None:
         """Close a span, and emit it unless its end was emitted before this replay."""
@@ -147,18 +188,45 @@ class WorkflowScope:
         if self._sink is None or not self.bound:
             return
         record = self.record(span, at or workflow.now())
+        self._span_ids.append(span.span_id)
         if self._replayed:
             self._sink.emit(record)
         elif self.sampled and not workflow.unsafe.is_replaying():
             self.emit_recorded()
             self._unrecorded.append(record)
+            if span is self.root:
+                self._hand_over()
+
+    def child_started(self, workflow_id: str) -> None:
+        """Take note of a child workflow that has spans."""
+        self._children.append(workflow_id)
+
+    def _hand_over(self) -> None:
+        info = workflow.info()
+        if self._sink is not None:
+            run = TracedRun(
+                trace_id=self.trace_id,
+                workflow_id=info.workflow_id,
+                span_ids=tuple(self._span_ids),
+                children=tuple(self._children),
+            )
+            self._sink.run_ended(
+                EndedRun(
+                    run=run,
+                    run_id=info.run_id,
+                    promotion_id=self._promotion_id,
+                    last_task=info.get_current_history_length(),
+                    held=tuple(self._unrecorded),
+                )
+            )
+            self._unrecorded.clear()
 
     def emit_recorded(self) -> None:
         """Emit the spans whose ends are in the history by now.
 
         A workflow task that is lost runs again, and what ended in it then ends at another time. So
         a span is emitted only when a later task shows that its own was recorded. Those that ended
-        in the very last task are left to settlement.
+        in the very last task are handed over when the workflow ends.
         """
         length = workflow.info().get_current_history_length()
         if self._sink is not None and length > self._history_length:
@@ -183,6 +251,7 @@ class WorkflowScope:
             ended_at=None if ended_at is None else max(ended_at, span.started_at),
             attributes={**self._common, **self._temporal, **span.attributes, **error},
             events=tuple(span.events),
+            links=tuple(span.links),
             failure=span.failure,
         )
 
@@ -215,15 +284,30 @@ class WorkflowScope:
         try:
             yield span
         finally:
-            _current_span.set(outer)
-            if not is_evicting():
+            # What is left of a workflow may run inside of another one, whose context that is then.
+            if not is_evicting(self.instance):
+                _current_span.set(outer)
                 self.close(span)
 
 
-def is_evicting() -> bool:
+def instance() -> object:
+    """What stands for the running workflow as this worker holds it: its event loop.
+
+    Another worker's, or the same worker's after an eviction, is another one of the same run.
+    """
+    return asyncio.get_running_loop()
+
+
+def is_evicting(held: object = None) -> bool:
     """Whether the workflow is being dropped from a worker's cache, its work not ended.
 
-    Only an eviction runs workflow code without a time, since its activation carries no timestamp;
-    what is left of a workflow when its worker is gone runs outside of any workflow.
+    Only an eviction runs workflow code without a time, since its activation carries no timestamp.
+    What is left of a workflow when its worker is gone runs wherever the garbage is collected:
+    outside of any workflow, or inside of another one, which can be of the same run.
+
+    Args:
+        held: the `instance` whose code asks; None where that can be the running one only.
     """
-    return not workflow.in_workflow() or workflow.time() == 0.0
+    if not workflow.in_workflow() or workflow.time() == 0.0:
+        return True
+    return held is not None and held is not instance()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engine.telemetry.ended import EndedRun
 from engine.telemetry.record import SpanRecord
 
 
@@ -12,6 +13,10 @@ class SpanSink(Protocol):
 
     def emit(self, span: SpanRecord) -> None:
         """Take one finished span."""
+        ...
+
+    def run_ended(self, ended: EndedRun) -> None:
+        """Take what is held of a run that has ended."""
         ...
 
 
@@ -24,3 +29,6 @@ class CollectingSink:
     def emit(self, span: SpanRecord) -> None:
         """Keep the span."""
         self.spans.append(span)
+
+    def run_ended(self, ended: EndedRun) -> None:
+        """Nothing: a replay holds no span back."""

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from engine.model.failure import Failure
+from engine.model.lineage import Lineage
 from engine.model.promotion import PromotionSnapshot
 from engine.model.verdict import AttributeValue
+from engine.telemetry.links import to_lineage
 from engine.telemetry.propagation import TraceContext
 from engine.telemetry.scope import OpenSpan, WorkflowScope
 
@@ -19,6 +21,13 @@ current_scope: ContextVar[WorkflowScope] = ContextVar("promotion_engine_scope")
 def bind(promotion: PromotionSnapshot, *, sampled: bool) -> None:
     """Tell what the promotion is, once it is resolved."""
     current_scope.get().bind(promotion, sampled=sampled)
+
+
+def follows(lineage: Lineage) -> None:
+    """Link the promotion's span to those of the promotions that it follows upon."""
+    root = current_scope.get().root
+    if root is not None:
+        root.links.extend(to_lineage(lineage))
 
 
 @contextmanager

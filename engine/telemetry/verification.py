@@ -23,7 +23,12 @@ def deviations(spans: Sequence[SpanRecord]) -> list[str]:
         if rule is None:
             found.append(f"{_named(span)}: the specification has no such span")
             continue
-        problems = (*_of_attributes(span, rule), *_of_failure(span), *_of_place(span, rule, by_id))
+        problems = (
+            *_of_attributes(span, rule),
+            *_of_failure(span),
+            *_of_place(span, rule, by_id),
+            *_of_links(span, by_id),
+        )
         found += [f"{_named(span)}: {problem}" for problem in problems]
     return found
 
@@ -79,6 +84,15 @@ def _of_place(span: SpanRecord, rule: SpanRule, by_id: dict[str, SpanRecord]) ->
     )
     if early or late:
         yield f"lies outside of the time of {parent.name}"
+
+
+def _of_links(span: SpanRecord, by_id: dict[str, SpanRecord]) -> Iterator[str]:
+    for link in span.links:
+        relation = link.attributes.get(names.LINK)
+        if (link.trace_id, link.span_id) == (span.trace_id, span.span_id):
+            yield "is linked to itself"
+        elif relation in names.LINKS_WITHIN and link.span_id not in by_id:
+            yield f"its link {relation} leads to {link.span_id}, which the trace does not have"
 
 
 def _named(span: SpanRecord) -> str:

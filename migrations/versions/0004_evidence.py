@@ -16,13 +16,16 @@ def upgrade() -> None:
         "evidence",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("promotion_id", sa.Uuid(), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("statement", sa.LargeBinary(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["promotion_id"], ["promotions.id"], name="fk_evidence_promotion_id_promotions"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_evidence"),
-        sa.UniqueConstraint("promotion_id", name="uq_evidence_promotion_id"),
+    )
+    op.create_index(
+        "ix_evidence_promotion_id_finished_at", "evidence", ["promotion_id", "finished_at"]
     )
     op.create_table(
         "evidence_envelopes",

@@ -88,8 +88,7 @@ async def test_a_tenth_of_the_successful_and_all_of_the_failed_arrive_whole(
                 for promotion in promotions
                 if is_sampled(traces[promotion], None, PRODUCTION_RATE)
             }
-            for promotion in sampled | failing:
-                await system.client.get_workflow_handle(f"promotion/{promotion}/trace").result()
+            await system.until_settled(*(f"promotion/{promotion}" for promotion in promotions))
 
             def arrived() -> set[UUID]:
                 return {promotion for promotion in promotions if receiver.of(traces[promotion])}

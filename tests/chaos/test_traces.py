@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowHandle
 
-from activities.trace import Settlement
 from engine.model.promotion import PromotionResult, PromotionStatus
 from engine.projection import project
 from tests.conformance.checker import deviations
+from tests.harness.content import content
 from tests.harness.processes import Process, environment, running
 from tests.harness.receiver import Received, Receiver, grpc_receiver
 from tests.harness.system import System, prepared_system
@@ -27,8 +27,8 @@ LONG = os.environ.get("PROMOTE_CHAOS", "") == "long"
 """`make chaos`: the full measure. Without it, enough to notice a loss."""
 
 ENVIRONMENTS = 8
-PROMOTIONS = 40 if LONG else 16
-WORKER_KILLS = 6 if LONG else 3
+PROMOTIONS = 40 if LONG else 10
+WORKER_KILLS = 6 if LONG else 2
 AGENT_KILLS = 2 if LONG else 1
 SEED = 20261124
 
@@ -100,17 +100,6 @@ async def carry_out(
     return handles
 
 
-async def settle(system: System, handles: list[WorkflowHandle[Any, Any]]) -> None:
-    """Wait until every trace is settled."""
-    for handle in handles:
-        settlement = system.client.get_workflow_handle(f"{handle.id}/trace")
-        Settlement.model_validate(await settlement.result())
-
-
-def content(span: Received) -> str:
-    return repr((span.name, span.parent_span_id, span.start, span.end, span.attributes))
-
-
 async def assert_whole(
     system: System, receiver: Receiver, handles: list[WorkflowHandle[Any, Any]]
 ) -> int:
@@ -149,7 +138,7 @@ async def test_sigkills_lose_no_span(
     with grpc_receiver() as receiver, ExitStack() as stack:
         async with chaotic_system(tmp_path, temporal_address, monkeypatch) as system:
             handles = await carry_out(system, stack, receiver.endpoint)
-            await settle(system, handles)
+            await system.until_settled(*(handle.id for handle in handles))
             twice = await assert_whole(system, receiver, handles)
         report(capsys, "collector up", receiver, twice)
 
@@ -167,7 +156,7 @@ async def test_a_collector_that_comes_up_afterwards_gets_every_span(
         async with chaotic_system(tmp_path, temporal_address, monkeypatch) as system:
             handles = await carry_out(system, stack, endpoint)
             with grpc_receiver(port=int(endpoint.rpartition(":")[2])) as receiver:
-                await settle(system, handles)
+                await system.until_settled(*(handle.id for handle in handles))
                 twice = await assert_whole(system, receiver, handles)
             report(capsys, "collector down all along", receiver, twice)
 
@@ -184,6 +173,6 @@ async def test_a_server_that_is_killed_and_restarted_on_its_file_loses_no_span(
 
         async with chaotic_system(tmp_path, server.address, monkeypatch) as system:
             handles = await carry_out(system, stack, receiver.endpoint, kill_server)
-            await settle(system, handles)
+            await system.until_settled(*(handle.id for handle in handles))
             twice = await assert_whole(system, receiver, handles)
         report(capsys, "Temporal server killed once", receiver, twice)

@@ -33,6 +33,22 @@ def test_without_an_endpoint_no_span_is_sent_and_nothing_is_wrong(env: dict[str,
     told = promote("doctor", env=env)
     assert told.returncode == 0, told.stdout
     assert "no OTLP endpoint is set" in told.stdout
+    assert "not exported: no OTLP endpoint is set for them" in told.stdout
+
+
+def test_where_metrics_go_is_told(env: dict[str, str]) -> None:
+    where = {
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://127.0.0.1:4318/v1/metrics",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_METRIC_EXPORT_INTERVAL": "15000",
+    }
+    told = promote("doctor", "--json", env={**env, **where})
+    findings = {each["subject"]: each for each in json.loads(told.stdout)}
+    expected = "to http://127.0.0.1:4318/v1/metrics by http/protobuf, every 15 s"
+    assert findings["metrics"]["detail"] == expected
+    wrong = promote("doctor", env={**env, **where, "OTEL_METRIC_EXPORT_INTERVAL": "0"})
+    assert wrong.returncode == 1
+    assert "OTEL_METRIC_EXPORT_INTERVAL" in wrong.stdout
 
 
 def test_what_does_not_work_is_told_with_the_remedy(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from engine.cli.trace_tree import bar, in_words, trace_view, tree
 from engine.model.failure import Failure
-from engine.telemetry.record import SpanRecord
+from engine.telemetry.record import SpanLink, SpanRecord
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -138,3 +138,27 @@ def test_a_bar_of_an_instant_is_seen() -> None:
 )
 def test_a_length_in_words(seconds: float, expected: str) -> None:
     assert in_words(timedelta(seconds=seconds)) == expected
+
+
+def test_a_link_is_told_on_the_line_of_its_span() -> None:
+    links = (
+        SpanLink(
+            trace_id="ab" * 16,
+            span_id="cd" * 8,
+            attributes={
+                "promotion.link": "previous_environment",
+                "promotion.id": "0b0c8e3e",
+                "environment.name": "staging",
+            },
+        ),
+        SpanLink(
+            trace_id=TRACE,
+            span_id="ef" * 8,
+            attributes={"promotion.link": "previous_attempt"},
+        ),
+        SpanLink(trace_id=TRACE, span_id="12" * 8),
+    )
+    (line,) = drawn([SPANS[0].model_copy(update={"links": links})])
+    assert "⇠ previous environment: staging 0b0c8e3e" in line
+    assert f"⇠ previous attempt: {'ef' * 8}" in line
+    assert f"⇠ linked: {'12' * 8}" in line

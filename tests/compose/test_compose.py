@@ -18,6 +18,7 @@ SECRETS = {
     "POSTGRES_ADMIN_PASSWORD": "admin-password",
     "POSTGRES_TEMPORAL_PASSWORD": "temporal-password",
     "POSTGRES_PROMOTE_PASSWORD": "promote-password",
+    "GRAFANA_ADMIN_PASSWORD": "grafana-password",
 }
 
 
@@ -58,7 +59,7 @@ def test_docker_compose_itself_takes_it_and_shows_no_secret() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_images_are_pinned_to_one_version(name: str) -> None:
-    assert re.fullmatch(r"[a-z0-9/-]+:\d+\.\d+(\.\d+)?(-bookworm)?", SERVICES[name]["image"])
+    assert re.fullmatch(r"[a-z0-9/-]+:v?\d+\.\d+(\.\d+)?(-bookworm)?", SERVICES[name]["image"])
 
 
 def test_all_parts_of_temporal_are_of_the_release_that_the_tests_run() -> None:

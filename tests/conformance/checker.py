@@ -33,6 +33,8 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "approval.received": int,
     "approval.wait_seconds": float,
 }
+LINKS_WITHIN = {"previous_attempt", "continued_run"}
+LINKS = LINKS_WITHIN | {"previous_environment", "rolled_back"}
 VALUES = {
     "promotion.decision": {"allow", "deny"},
     "gate.result": {"passed", "failed", "skipped", "overridden"},
@@ -64,6 +66,7 @@ def deviations(spans: list[Received], caller_span_id: str = "") -> list[str]:
         found += [f"{span.name}: {problem}" for problem in _attributes(span, rule)]
         found += [f"{span.name}: {problem}" for problem in _failure(span)]
         found += [f"{span.name}: {problem}" for problem in _place(span, rule, by_id)]
+        found += [f"{span.name}: {problem}" for problem in _links(span, by_id)]
         found += [f"{span.name}: {problem}" for problem in _resource(span)]
     return found
 
@@ -143,6 +146,19 @@ def _place(span: Received, rule: dict[str, Any], by_id: dict[str, Received]) -> 
         yield f"its parent is {parent.name}, not {rule['parent']}"
     if span.start < parent.start - SKEW_NS or span.end > parent.end + SKEW_NS:
         yield f"lies outside of its parent's time: {span.start}..{span.end} in {parent}"
+
+
+def _links(span: Received, by_id: dict[str, Received]) -> Iterable[str]:
+    for trace_id, span_id, attributes in span.links:
+        relation = attributes.get("promotion.link")
+        if relation not in LINKS:
+            yield f"its link is a {relation!r}"
+        if not int(trace_id or "0", 16) or not int(span_id or "0", 16):
+            yield "its link leads nowhere"
+        if (trace_id, span_id) == (span.trace_id, span.span_id):
+            yield "is linked to itself"
+        elif relation in LINKS_WITHIN and (trace_id != span.trace_id or span_id not in by_id):
+            yield f"its link {relation} leads out of the trace"
 
 
 def _resource(span: Received) -> Iterable[str]:

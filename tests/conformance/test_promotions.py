@@ -15,6 +15,7 @@ from engine.model.promotion import PromotionResult, PromotionStatus
 from engine.projection import project
 from engine.telemetry.propagation import TraceContext, attach_from_environment, to_otel
 from tests.conformance.checker import deviations
+from tests.harness.content import contents
 from tests.harness.receiver import Received, Receiver, grpc_receiver, http_receiver
 from tests.harness.system import System, running_system, trivy_report, until, with_agents
 
@@ -123,34 +124,7 @@ async def test_the_histories_tell_the_same_trace(system: System, receiver: Recei
     spans = await finished(receiver, result)
     told = (await project(system.client, handle.id)).spans
 
-    def micros(nanoseconds: int) -> int:
-        return nanoseconds // 1000
-
-    live = {
-        (
-            s.span_id,
-            s.parent_span_id,
-            s.name,
-            micros(s.start),
-            micros(s.end),
-            repr(sorted(s.attributes.items())),
-        )
-        for s in spans
-    }
-    projected = {
-        (
-            s.span_id,
-            s.parent_span_id or "",
-            s.name,
-            round(s.started_at.timestamp() * 1e6),
-            round(s.ended_at.timestamp() * 1e6) if s.ended_at else 0,
-            repr(
-                sorted((k, list(v) if isinstance(v, tuple) else v) for k, v in s.attributes.items())
-            ),
-        )
-        for s in told
-    }
-    assert projected == live
+    assert contents(told) == contents(spans)
 
 
 @pytest.mark.parametrize("gate", ["security", "approval", "freeze_window"])

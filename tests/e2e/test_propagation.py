@@ -59,6 +59,11 @@ async def test_service_and_health_check_get_the_span_of_their_task(
         assert result.status is PromotionStatus.SUCCEEDED
         spans = {span.name: span for span in (await project(system.client, handle.id)).spans}
 
+    called = spans["agent.task.health_check"].attributes
+    assert (called["http.request.method"], called["http.response.status_code"]) == ("GET", 200)
+    assert (called["server.address"], called["server.port"]) == ("127.0.0.1", port)
+    assert called["url.full"] == f"http://127.0.0.1:{port}/"
+
     observed = json.loads(seen.read_text())
     asked = from_carrier({key.lower(): value for key, value in observed["asked"].items()})
     started = from_carrier(

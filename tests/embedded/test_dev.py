@@ -183,7 +183,7 @@ async def test_the_children_are_told_all_that_they_need(
         }
         assert environment["PROMOTE_HOME"] == str(home)
         assert environment["PROMOTE_DATABASE_URL"] == f"sqlite:///{home}/promote.db"
-        assert environment["PROMOTE_SIGNING_KEY"] == str(home / "keys" / "signing.pem")
+        assert "PROMOTE_SIGNING_KEY" not in environment
     arguments = [json.loads(line.split(" ", 1)[1]) for line in noted(notes) if line[0] == "a"]
     assert arguments == [
         [],

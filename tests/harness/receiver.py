@@ -38,6 +38,7 @@ class Received:
     end: int
     attributes: dict[str, Plain]
     events: list[tuple[str, int, dict[str, Plain]]]
+    links: list[tuple[str, str, dict[str, Plain]]]
     status_code: int
     status_message: str
     resource: dict[str, Plain]
@@ -140,6 +141,10 @@ def _received(span: Span, resource: dict[str, Plain]) -> Received:
         events=[
             (event.name, event.time_unix_nano, _attributes(event.attributes))
             for event in span.events
+        ],
+        links=[
+            (link.trace_id.hex(), link.span_id.hex(), _attributes(link.attributes))
+            for link in span.links
         ],
         status_code=span.status.code,
         status_message=span.status.message,

@@ -7,7 +7,7 @@ import io
 import json
 import tarfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from temporalio.client import Client, WorkflowHandle
 
 from engine.agent import running_agents
 from engine.client import PromotionClient
+from engine.client.workers import NoWorkerError
 from engine.config import Settings
 from engine.documents.environment_file import load_environments
 from engine.documents.release_file import load_release
 from engine.model.promotion import PromotionState, PromotionStatus
 from engine.store import schema
 from engine.store.store import Store
+from engine.sweep import SCHEDULE_ID
 from engine.temporal import connect
 from engine.worker import running_worker
 
@@ -126,12 +128,28 @@ class System:
     async def until_status(self, workflow_id: str, status: PromotionStatus) -> PromotionState:
         """Wait until a promotion has the given status."""
         promotion_id = workflow_id.removeprefix("promotion/")
+        found = "not known"
         for _ in range(int(PATIENCE / 0.05)):
-            state = await self.promotions.state(promotion_id)
-            if state.status is status:
-                return state
+            # The server gets to know of a worker when that first polls, after it has started.
+            with suppress(NoWorkerError):
+                state = await self.promotions.state(promotion_id)
+                if state.status is status:
+                    return state
+                found = state.status
             await asyncio.sleep(0.05)
-        raise AssertionError(f"{workflow_id} never became {status}; it is {state.status}")
+        raise AssertionError(f"{workflow_id} never became {status}; it is {found}")
+
+    async def until_settled(self, *workflow_ids: str) -> None:
+        """Wait until the sampled traces of these ended promotions are settled, by whomever."""
+        sweep = self.client.get_schedule_handle(SCHEDULE_ID)
+        for attempt in range(int(PATIENCE * 2 / 0.25)):
+            owed = {trace.workflow_id for trace in await self.store.traces.owed(limit=10_000)}
+            if owed.isdisjoint(workflow_ids):
+                return
+            await asyncio.sleep(0.25)
+            if attempt % 8 == 7:
+                await sweep.trigger()
+        raise AssertionError(f"never settled: {owed.intersection(workflow_ids)}")
 
     def running_version(self, environment: str, target: str) -> str:
         """What a target of the directory driver runs: the content of its VERSION file."""

@@ -11,6 +11,7 @@ from engine.model.canonical import digest_of_bytes, sha256_hex
 from engine.model.execution import StepResult, StepStatus
 from engine.model.failure import Failure
 from engine.model.promotion import PromotionStatus
+from engine.model.trace import TracedRun, UnsettledTrace
 from engine.model.verdict import Decision, GateOutcome, GateResult
 from engine.store.store import Store
 from tests.store.samples import (
@@ -32,6 +33,19 @@ from tests.store.samples import (
 PROMOTION = snapshot()
 ID = PROMOTION.promotion_id
 JOB = identity.job_id(ID, "deploy")
+TRACE = UnsettledTrace(
+    promotion_id=ID,
+    workflow_id="promotion/1",
+    run_id="run-1",
+    trace_id=TRACE_ID,
+    ended_at=after(90),
+)
+RUN = TracedRun(
+    trace_id=TRACE_ID,
+    workflow_id="promotion/1",
+    span_ids=("00f067aa0ba902b7",),
+    children=("promotion/1/workflow",),
+)
 FAILURE = Failure(type="DriverError", message="no space left")
 
 
@@ -91,13 +105,21 @@ async def fill_executions(store: Store) -> None:
 async def fill_evidence(store: Store) -> None:
     """What revision 0004 adds: a statement and its envelope."""
     evidence, statement = identity.evidence_id(ID), b"statement"
-    await store.evidence.put_statement(evidence, ID, statement, sha256_hex(statement))
+    await store.evidence.put_statement(
+        evidence, ID, statement, sha256_hex(statement), finished_at=after(90)
+    )
     await store.evidence.put_envelope(evidence, sha256_hex(statement), "key-1", b"envelope")
 
 
 async def fill_receipts(store: Store) -> None:
     """What revision 0005 adds: receipts of exported spans."""
     await store.receipts.add([(TRACE_ID, "00f067aa0ba902b7"), (TRACE_ID, "00f067aa0ba902b8")])
+
+
+async def fill_traces(store: Store) -> None:
+    """What revision 0006 adds: a trace to be settled, and a closed run of it."""
+    await store.traces.owe(TRACE)
+    await store.traces.add_runs([RUN])
 
 
 async def read_catalogue(store: Store) -> list[Value | bytes]:
@@ -131,11 +153,17 @@ async def read_receipts(store: Store) -> list[Value | bytes]:
     return [span.encode() for span in sorted(await store.receipts.of(TRACE_ID))]
 
 
+async def read_traces(store: Store) -> list[Value | bytes]:
+    """Everything that `fill_traces` wrote."""
+    return [*await store.traces.owed(), *await store.traces.runs(TRACE_ID)]
+
+
 STAGES = {
     "0001": (fill_catalogue, read_catalogue),
     "0002": (fill_promotions, read_promotions),
     "0003": (fill_executions, read_executions),
     "0004": (fill_evidence, read_evidence),
     "0005": (fill_receipts, read_receipts),
+    "0006": (fill_traces, read_traces),
 }
 """By revision: what fills the tables that it adds, and what reads them back."""

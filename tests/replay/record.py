@@ -1,5 +1,8 @@
 """Records the histories that `test_histories.py` replays: `python -m tests.replay.record`.
 
+Beside the histories of a promotion it keeps the spans that a collector got of it while it ran, in
+`spans.jsonl`, a line for each.
+
 Run it when a released workflow has changed in a way that new histories differ, and keep the old
 recordings: an open promotion may have been started by any released version.
 """
@@ -12,8 +15,10 @@ import json
 import socket
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from temporalio.client import WorkflowFailureError
@@ -24,7 +29,9 @@ from engine.model.lock import lock_workflow_id
 from engine.model.promotion import PromotionStatus
 from engine.model.search_attributes import SEARCH_ATTRIBUTES
 from engine.projection import histories
-from tests.harness.receiver import grpc_receiver
+from engine.telemetry import ids
+from tests.harness.receiver import Received, grpc_receiver
+from tests.harness.retries import obstruct, until_attempt
 from tests.harness.system import System, running_system, trivy_report, with_agents
 from tests.harness.temporal import temporal_cli
 
@@ -54,12 +61,18 @@ async def record(version: str) -> None:
         ) as system:
             await system.apply(
                 "groups: {managers: [bob, carol]}\nenvironments:\n"
-                + system.environment_yaml("production", gates=GATES, more="    sampling: 1.0\n")
+                + system.environment_yaml(
+                    "production", gates=GATES, more="    sampling: 1.0\n    order: 1\n"
+                )
                 + system.environment_yaml("staging")
+                + system.environment_yaml("dark", targets=1, more="    sampling: 0.0\n")
             )
             names = {home: "/srv/promote", socket.gethostname(): "host", str(Path.cwd()): "/app"}
             for kind, workflow_id in (await _carry_out(system)).items():
-                await _write(system, workflow_id, HISTORIES / version / kind, names)
+                directory = HISTORIES / version / kind
+                await _write(system, workflow_id, directory, names)
+                trace_id = ids.trace_id(UUID(workflow_id.removeprefix("promotion/")))
+                _write_spans(receiver.of(trace_id), directory / "spans.jsonl", names)
     await server.shutdown()
 
 
@@ -67,7 +80,14 @@ async def _carry_out(system: System) -> dict[str, str]:
     good = await system.release("1.0.0")
     bad = await system.release("1.1.0", trivy_report(critical=1))
     lost = await system.release("1.2.0", lost=True)
-    async with with_agents(system, "production-t1", "production-t2", "staging-t1", "staging-t2"):
+    async with with_agents(
+        system, "production-t1", "production-t2", "staging-t1", "staging-t2", "dark-t1"
+    ):
+        obstacle = obstruct(system, "staging", "t1")
+        retried = await system.start(good, "staging")
+        await until_attempt(system, retried.id, 2)
+        obstacle.unlink()
+        await retried.result()
         allowed = await system.start(good, "production")
         await system.until_status(allowed.id, PromotionStatus.AWAITING_APPROVAL)
         await allowed.execute_update("approve", {"user": "bob"})
@@ -77,6 +97,9 @@ async def _carry_out(system: System) -> dict[str, str]:
         failed = await system.start(lost, "staging")
         with pytest.raises(WorkflowFailureError):
             await failed.result()
+        kept = await system.start(lost, "dark")
+        with pytest.raises(WorkflowFailureError):
+            await kept.result()
         cancelled = await system.start(good, "production")
         await system.until_status(cancelled.id, PromotionStatus.AWAITING_APPROVAL)
         await cancelled.execute_update("cancel", {"user": "alice", "reason": "not today"})
@@ -86,17 +109,21 @@ async def _carry_out(system: System) -> dict[str, str]:
         "denied": denied.id,
         "failed": failed.id,
         "cancelled": cancelled.id,
+        "retried": retried.id,
+        "kept": kept.id,
     }
 
 
 async def _write(system: System, workflow_id: str, directory: Path, names: dict[str, str]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    recorded_ids = [workflow_id, f"{workflow_id}/trace"]
+    await system.until_settled(workflow_id)
+    recorded_ids = [workflow_id]
     if directory.name == "allowed":
         lock = lock_workflow_id(system.tenant, "production")
         await system.client.get_workflow_handle(lock).result()
         recorded_ids.append(lock)
-    await system.client.get_workflow_handle(f"{workflow_id}/trace").result()
+    if directory.name == "kept":
+        recorded_ids.append(f"{workflow_id}/trace")
     for recorded_id in recorded_ids:
         await _write_histories(system, recorded_id, directory, names)
 
@@ -114,6 +141,16 @@ async def _write_histories(
         path.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
 
 
+def _write_spans(spans: list[Received], path: Path, names: dict[str, str]) -> None:
+    """Write the spans without their resource, which tells of the recording machine only."""
+    ordered = sorted(spans, key=lambda span: (span.start, span.span_id))
+    lines = [
+        json.dumps(_clean({**asdict(span), "resource": {}}, names), sort_keys=True)
+        for span in ordered
+    ]
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+
 def _clean(value: Any, names: dict[str, str]) -> Any:
     """Replace what only tells where it was recorded, also inside of payloads."""
     if isinstance(value, dict):
@@ -122,7 +159,7 @@ def _clean(value: Any, names: dict[str, str]) -> Any:
             data = base64.b64encode(_renamed(text, names).encode()).decode()
             return {"metadata": value["metadata"], "data": data}
         return {key: _clean(item, names) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_clean(item, names) for item in value]
     return _renamed(value, names) if isinstance(value, str) else value
 

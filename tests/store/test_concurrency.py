@@ -127,7 +127,9 @@ async def test_everyone_who_signs_at_once_gets_the_same_envelope(store: Store) -
     statements = [f"statement {number}".encode() for number in range(10)]
     stored = await asyncio.gather(
         *(
-            store.evidence.put_statement(evidence, promotion, item, sha256_hex(item))
+            store.evidence.put_statement(
+                evidence, promotion, item, sha256_hex(item), finished_at=after(60)
+            )
             for item in statements
         )
     )

@@ -8,7 +8,7 @@ from engine.errors import ConflictError, InputError, NotFoundError
 from engine.model import identity
 from engine.model.canonical import sha256_hex
 from engine.store.store import Store
-from tests.store.samples import opened
+from tests.store.samples import after, opened
 
 STATEMENT = b'{"_type":"https://in-toto.io/Statement/v1","x":"\xc3\xa9"}'
 SHA256 = sha256_hex(STATEMENT)
@@ -18,7 +18,10 @@ async def stated(store: Store, number: int = 1) -> tuple[UUID, UUID]:
     """The ids of a promotion and of its evidence, whose statement is stored."""
     promotion = (await opened(store, number)).promotion_id
     evidence = identity.evidence_id(promotion)
-    assert await store.evidence.put_statement(evidence, promotion, STATEMENT, SHA256) == STATEMENT
+    stored = await store.evidence.put_statement(
+        evidence, promotion, STATEMENT, SHA256, finished_at=after(60)
+    )
+    assert stored == STATEMENT
     return promotion, evidence
 
 
@@ -40,7 +43,9 @@ async def test_signed_evidence_comes_back_byte_by_byte(store: Store) -> None:
 async def test_the_statement_that_is_stored_wins_over_another(store: Store) -> None:
     promotion, evidence = await stated(store)
     other = b'{"another":1}'
-    stored = await store.evidence.put_statement(evidence, promotion, other, sha256_hex(other))
+    stored = await store.evidence.put_statement(
+        evidence, promotion, other, sha256_hex(other), finished_at=after(61)
+    )
     assert stored == STATEMENT
     assert await store.evidence.statement(evidence) == STATEMENT
 
@@ -70,7 +75,9 @@ async def test_only_the_stored_statement_is_signed(store: Store) -> None:
 async def test_a_digest_that_is_not_the_statements_is_refused(store: Store) -> None:
     promotion = (await opened(store)).promotion_id
     with pytest.raises(InputError, match="sha256"):
-        await store.evidence.put_statement(uuid4(), promotion, STATEMENT, sha256_hex(b"other"))
+        await store.evidence.put_statement(
+            uuid4(), promotion, STATEMENT, sha256_hex(b"other"), finished_at=after(60)
+        )
 
 
 async def test_evidence_that_is_missing_or_unsigned_is_not_found(store: Store) -> None:
@@ -87,4 +94,23 @@ async def test_evidence_that_is_missing_or_unsigned_is_not_found(store: Store) -
 
 async def test_evidence_of_no_promotion_is_refused(store: Store) -> None:
     with pytest.raises(NotFoundError):
-        await store.evidence.put_statement(uuid4(), uuid4(), STATEMENT, SHA256)
+        await store.evidence.put_statement(
+            uuid4(), uuid4(), STATEMENT, SHA256, finished_at=after(60)
+        )
+
+
+async def test_evidence_of_a_later_run_stands_beside_the_earlier_and_counts(store: Store) -> None:
+    promotion, first = await stated(store)
+    again, later = identity.evidence_id(promotion, "run-2"), b'{"later":1}'
+    assert again != first
+    assert await store.evidence.latest_digest(promotion, beside=first) is None
+    await store.evidence.put_envelope(first, SHA256, "key-1", b"e1")
+    assert await store.evidence.latest_digest(promotion, beside=again) == SHA256
+    digest = sha256_hex(later)
+    await store.evidence.put_statement(again, promotion, later, digest, finished_at=after(90))
+    assert [row.id for row in await store.evidence.all(promotion)] == [first]
+    await store.evidence.put_envelope(again, digest, "key-1", b"e2")
+    await store.evidence.put_envelope(first, SHA256, "key-2", b"signed again, later")
+    assert (await store.evidence.get(promotion)).envelope == b"e2"
+    rows = await store.evidence.all(promotion)
+    assert [(row.id, row.envelope) for row in rows] == [(again, b"e2"), (first, b"e1")]

@@ -13,6 +13,7 @@ from engine.model.failure import Failure
 from engine.model.promotion import PromotionStatus
 from engine.model.verdict import Decision, GateOutcome, GateResult
 from engine.store.database import Database
+from engine.store.promotions import Reset
 from engine.store.store import Store
 from tests.store.counting import statements
 from tests.store.samples import (
@@ -117,6 +118,83 @@ async def test_a_final_status_stays_whatever_comes_later(
             promotion, status, Decision.ALLOW, at=after(30), failure=FAILURE
         )
     assert await store.promotions.get(promotion) == settled
+
+
+async def test_the_latest_run_of_a_promotion_counts_whatever_the_order_of_arrival(
+    store: Store,
+) -> None:
+    first = [
+        (PromotionStatus.RUNNING, Decision.ALLOW, None, 2.0, None),
+        (PromotionStatus.FAILED, Decision.ALLOW, FAILURE, 3.0, None),
+    ]
+    again = [
+        (PromotionStatus.RUNNING, None, None, 5.0, "run-2"),
+        (PromotionStatus.CANCELLED, Decision.DENY, None, 6.0, "run-2"),
+    ]
+    for number, order in enumerate(permutations([*first, *again])):
+        promotion = (await opened(store, number, "1")).promotion_id
+        for status, decision, failure, at, run in order:
+            await store.promotions.record_status(
+                promotion, status, decision, at=after(number + at), failure=failure, run_id=run
+            )
+        row = await store.promotions.get(promotion)
+        assert (row.status, row.decision, row.failure, row.ended_at) == (
+            PromotionStatus.CANCELLED,
+            Decision.DENY,
+            None,
+            after(number + 6),
+        )
+        assert (row.run_id, row.status_run_id) == ("run-1", "run-2")
+
+
+async def test_a_run_that_goes_on_after_a_reset_has_neither_end_nor_failure(store: Store) -> None:
+    promotion = (await opened(store)).promotion_id
+    record = store.promotions.record_status
+    await record(promotion, PromotionStatus.FAILED, Decision.ALLOW, at=after(9), failure=FAILURE)
+    await record(promotion, PromotionStatus.QUEUED, None, at=after(20), run_id="run-2")
+    row = await store.promotions.get(promotion)
+    assert (row.status, row.decision, row.failure, row.ended_at) == (
+        PromotionStatus.QUEUED,
+        None,
+        None,
+        None,
+    )
+
+
+async def test_a_reset_to_before_the_opening_opens_anew_and_a_late_opening_does_not(
+    store: Store,
+) -> None:
+    promotion = await opened(store)
+    ident = promotion.promotion_id
+    await store.promotions.record_gate(ident, gate())
+    await store.promotions.record_vote(ident, vote("bob"))
+    await store.promotions.record_status(
+        ident, PromotionStatus.FAILED, Decision.ALLOW, at=after(9), failure=FAILURE
+    )
+    changed = promotion.model_copy(update={"target_count": promotion.target_count + 1})
+
+    async def open_again(run: str, at: float) -> None:
+        await store.promotions.open(
+            changed, "promotion/1", "run-1", TRACE_ID, reset=Reset(run, after(at))
+        )
+
+    before = await store.promotions.get(ident)
+    await open_again("run-0", 8)
+    assert await store.promotions.get(ident) == before
+    await open_again("run-2", 20)
+    row = await store.promotions.get(ident)
+    assert row.snapshot == changed
+    assert (row.status, row.status_at, row.decision, row.failure, row.ended_at) == (
+        PromotionStatus.PENDING,
+        after(20),
+        None,
+        None,
+        None,
+    )
+    assert (row.gates, row.votes) == ((), ())
+    await store.promotions.record_gate(ident, gate())
+    await open_again("run-2", 21)
+    assert (await store.promotions.get(ident)).gates == (gate(),)
 
 
 async def test_whatever_the_order_of_arrival_the_same_status_is_recorded_in_the_end(

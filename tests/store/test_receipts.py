@@ -20,15 +20,6 @@ async def test_receipts_are_kept_once_by_trace(store: Store) -> None:
     assert await store.receipts.of("00" * 16) == frozenset()
 
 
-async def test_dropping_leaves_the_other_spans_of_the_same_trace(store: Store) -> None:
-    await store.receipts.add([(TRACE, span(number)) for number in range(1, 1201)])
-    await store.receipts.drop(TRACE, [span(number) for number in range(1, 1200)])
-    assert await store.receipts.of(TRACE) == {span(1200)}
-    await store.receipts.drop(TRACE, [span(1)])
-    await store.receipts.drop(TRACE, [])
-    assert await store.receipts.of(TRACE) == {span(1200)}
-
-
 async def test_the_same_receipts_written_at_once_do_no_harm(store: Store) -> None:
     batch = [(TRACE, span(number)) for number in range(1, 50)]
     await asyncio.gather(*(store.receipts.add(batch) for _ in range(5)))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sqlite3
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -188,3 +188,45 @@ async def test_what_the_database_refuses_is_ours_to_tell(store: Store, database:
             None,
             at=datetime(2026, 1, 1),
         )
+
+
+async def test_what_is_held_up_by_a_lock_on_postgresql_is_unreachable_and_not_a_hang(
+    postgres_url: str,
+) -> None:
+    await schema.upgrade(postgres_url)
+    impatient = make_url(postgres_url).update_query_dict({"options": "-c lock_timeout=200"})
+    async with Store.open(impatient.render_as_string(hide_password=False)) as store:
+        promotion = (await opened(store)).promotion_id
+        with psycopg.connect(postgres_url) as holder:
+            holder.execute("SELECT * FROM promotions FOR UPDATE")
+            with pytest.raises(UnreachableError, match="lock timeout"):
+                await store.promotions.record_status(
+                    promotion, PromotionStatus.RUNNING, None, at=datetime.now(UTC)
+                )
+        await store.promotions.record_status(
+            promotion, PromotionStatus.RUNNING, None, at=datetime.now(UTC)
+        )
+        assert (await store.promotions.get(promotion)).status is PromotionStatus.RUNNING
+
+
+async def test_a_statement_that_takes_too_long_on_postgresql_is_ended(postgres_url: str) -> None:
+    impatient = make_url(postgres_url).update_query_dict({"options": "-c statement_timeout=200"})
+    database = Database(impatient.render_as_string(hide_password=False))
+    with pytest.raises(UnreachableError, match="statement timeout"):
+        async with database.read() as session:
+            await session.execute(text("SELECT pg_sleep(60)"))
+    await database.close()
+
+
+async def test_postgresql_has_time_limits_except_for_migrations(postgres_url: str) -> None:
+    settings = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+
+    async def limits(**more: bool) -> list[str]:
+        engine = create_engine(parse(postgres_url), **more)
+        async with engine.connect() as connection:
+            found = [await connection.scalar(text(f"SHOW {name}")) for name in settings]
+        await engine.dispose()
+        return [str(limit) for limit in found]
+
+    assert await limits() == ["10s", "20s", "1min"]
+    assert await limits(timeouts=False) == ["0", "0", "0"]

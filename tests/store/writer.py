@@ -44,7 +44,9 @@ async def write_round(store: Store, number: int) -> None:
     evidence = identity.evidence_id(promotion.promotion_id)
     statement = f"statement {number}".encode()
     digest = sha256_hex(statement)
-    await store.evidence.put_statement(evidence, promotion.promotion_id, statement, digest)
+    await store.evidence.put_statement(
+        evidence, promotion.promotion_id, statement, digest, finished_at=after(99)
+    )
     await store.evidence.put_envelope(evidence, digest, "key-1", b"envelope")
     await store.promotions.record_status(
         promotion.promotion_id, PromotionStatus.SUCCEEDED, Decision.ALLOW, at=after(100 + number)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.model.failure import Failure
 from engine.telemetry.propagation import TraceContext
-from engine.telemetry.record import SpanEvent, SpanKind, SpanRecord
+from engine.telemetry.record import SpanEvent, SpanKind, SpanLink, SpanRecord
 
 CONTEXT = TraceContext(
     trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
@@ -59,6 +59,13 @@ _times = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)).map(
 )
 _durations = st.timedeltas(timedelta(0), timedelta(days=400))
 _events = st.builds(SpanEvent, name=texts, at=_times, attributes=_attributes)
+_links = st.builds(
+    SpanLink,
+    trace_id=trace_ids,
+    span_id=span_ids,
+    trace_state=trace_states,
+    attributes=_attributes,
+)
 _failures = st.builds(
     Failure, type=texts.filter(bool), message=texts.filter(bool), stacktrace=texts
 )
@@ -78,6 +85,7 @@ def spans(draw: st.DrawFn) -> SpanRecord:
         ended_at=started_at + draw(_durations),
         attributes=draw(_attributes),
         events=tuple(draw(st.lists(_events, max_size=3))),
+        links=tuple(draw(st.lists(_links, max_size=2))),
         failure=draw(st.none() | _failures),
     )
 

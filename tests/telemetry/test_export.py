@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from engine.errors import UnreachableError
 from engine.model.failure import Failure
 from engine.telemetry.export import OtlpSink, sink_from_environment, to_readable
-from engine.telemetry.record import SpanEvent, SpanKind, SpanRecord
+from engine.telemetry.record import SpanEvent, SpanKind, SpanLink, SpanRecord
 from engine.telemetry.resource import resource
 from tests.harness.receiver import Plain, Received, Receiver, grpc_receiver, http_receiver
 from tests.telemetry.collectors import refusing_endpoint
@@ -97,6 +97,7 @@ def expected(span: SpanRecord) -> Received:
         end=end,
         attributes=plain(dict(span.attributes)),
         events=events,
+        links=[(link.trace_id, link.span_id, plain(dict(link.attributes))) for link in span.links],
         status_code=UNSET if span.failure is None else ERROR,
         status_message="" if span.failure is None else span.failure.message,
         resource=plain(dict(resource().attributes)),
@@ -125,6 +126,14 @@ FULL = SpanRecord(
         "texts": ("b", "a", "a"),
         "none": (),
     },
+    links=(
+        SpanLink(
+            trace_id="ab" * 16,
+            span_id="cd" * 8,
+            attributes={"promotion.link": "previous_environment", "one": 1, "of": ("x",)},
+        ),
+        SpanLink(trace_id=CONTEXT.trace_id, span_id="ef" * 8, trace_state="z=1"),
+    ),
     events=(
         SpanEvent(name="task.started", at=START + timedelta(microseconds=3)),
         SpanEvent(name="again", at=START, attributes={"attempt": 2, "of": ("x",)}),

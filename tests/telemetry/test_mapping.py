@@ -15,13 +15,14 @@ from temporalio import activity
 
 from activities.registry import agent_activities
 from engine.model import identity
-from engine.model.agent_task import AgentTask, TaskReport, TaskType
+from engine.model.agent_task import AgentTask, TaskAttempt, TaskReport, TaskType
 from engine.model.canonical import digest_of_bytes
 from engine.model.deployment import Assignment, DeploymentRequest, TargetPlan
 from engine.model.environment import Target
 from engine.model.evidence import GeneratedEvidence, SignedEvidence
 from engine.model.execution import ExecutionRequest
 from engine.model.strategy import Rolling
+from engine.model.verdict import AttributeValue
 from engine.telemetry.mapping import ActivityEnd, activity_rule, workflow_start
 from tests.conformance.checker import SPEC, TYPES, rule_for
 from tests.evidence.samples import ENVIRONMENT, PROMOTION, START, TENANT, WEB, allowed, snapshot
@@ -169,6 +170,8 @@ EXPECTED: dict[str, Mapped] = {
                 "task.wait_seconds": 4.5,
                 "agent.id": str(AGENT),
                 "agent.name": "host-1",
+                "cicd.worker.id": str(AGENT),
+                "cicd.worker.name": "host-1",
                 "target.id": str(TARGET.id),
                 "target.name": "web-1",
             },
@@ -180,7 +183,13 @@ EXPECTED: dict[str, Mapped] = {
 EXTRAS = {
     "workflow.execute": {"cicd.pipeline.name", "cicd.pipeline.run.id"},
     "deployment.execute": {"deployment.id", "deployment.name", "deployment.environment.name"},
-    "agent.task.{type}": {"agent.name", "target.name", "task.wait_seconds"},
+    "agent.task.{type}": {
+        "agent.name",
+        "target.name",
+        "task.wait_seconds",
+        "cicd.worker.id",
+        "cicd.worker.name",
+    },
 }
 # The spans that workflow code opens by itself, and the ones that nothing does as yet.
 NOT_MAPPED = {
@@ -286,6 +295,30 @@ def test_a_tasks_start_and_end_are_those_that_the_agent_reports(kind: TaskType) 
     assert end.at == START + timedelta(seconds=6)
     (event,) = end.events
     assert (event.name, event.at) == ("task.started", START + timedelta(seconds=4.5))
+
+
+def test_the_wait_ends_with_the_first_attempt_and_calls_become_attributes() -> None:
+    earlier = TaskAttempt(
+        number=1, started_at=START + timedelta(seconds=2), ended_at=START + timedelta(seconds=3)
+    )
+    calls: dict[str, AttributeValue] = {"server.address": "host", "http.response.status_code": 200}
+    told = report(TaskType.PULL).model_copy(update={"earlier": (earlier,), "calls": calls})
+    end = ended(TaskType.PULL, told, START)
+    assert end.attributes == {**calls, "task.attempt": 3, "task.wait_seconds": 2.0}
+
+
+def test_a_failed_task_tells_its_last_call() -> None:
+    rule = activity_rule("agent.task.health_check")
+    assert rule is not None
+    last = {
+        "number": 2,
+        "started_at": "2026-03-02T09:30:00Z",
+        "ended_at": "2026-03-02T09:31:00Z",
+        "calls": {"http.response.status_code": 503},
+    }
+    first = {**last, "number": 1, "calls": {"http.response.status_code": 500}}
+    detail = {"attempt": 2, "attempts": [first, last]}
+    assert rule.failed(detail) == {"task.attempt": 2, "http.response.status_code": 503}
 
 
 def test_a_clock_that_is_behind_gives_no_negative_wait() -> None:

@@ -14,7 +14,7 @@ import engine.telemetry
 from engine.model.failure import Failure
 from engine.projection import project_history
 from engine.telemetry.otlp_json import otlp_json
-from engine.telemetry.record import SpanRecord
+from engine.telemetry.record import SpanLink, SpanRecord
 from engine.telemetry.verification import deviations
 
 TESTS = Path(__file__).parents[1]
@@ -77,6 +77,19 @@ def later(span: SpanRecord) -> SpanRecord:
     return span.model_copy(update={"ended_at": span.ended_at + timedelta(hours=1)})
 
 
+def only(spans: list[SpanRecord], name: str) -> SpanRecord:
+    return next(span for span in spans if span.name == name)
+
+
+def link_to(span: SpanRecord | None) -> SpanLink:
+    """A link to another attempt; with None to one that there is not."""
+    return SpanLink(
+        trace_id="cd" * 16 if span is None else span.trace_id,
+        span_id="ab" * 8 if span is None else span.span_id,
+        attributes={"promotion.link": "previous_attempt"},
+    )
+
+
 BREAKAGES: dict[str, Callable[[list[SpanRecord]], list[SpanRecord]]] = {
     "lacks the attribute gate.result": broken("gate.security", without("gate.result")),
     "lacks the attribute vulnerabilities.low": broken(
@@ -101,6 +114,10 @@ BREAKAGES: dict[str, Callable[[list[SpanRecord]], list[SpanRecord]]] = {
     "does not agree with its status": broken(
         "evidence.sign", updated(failure=Failure(type="E", message="m"))
     ),
+    "is linked to itself": lambda spans: broken(
+        "evidence.sign", updated(links=(link_to(only(spans, "evidence.sign")),))
+    )(spans),
+    "leads to abababababababab, which": broken("agent.task.pull", updated(links=(link_to(None),))),
     "the main path ran as": lambda spans: broken(
         "evidence.sign",
         updated(started_at=min(span.started_at for span in spans) - timedelta(milliseconds=1)),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from temporalio.client import WorkflowHandle
@@ -60,6 +61,48 @@ async def test_promotions_deploy_one_after_the_other_in_the_order_of_request(
         assert end is not None
         assert end <= start
     assert system.running_version("staging", "t1") == "version 1.2.0\n"
+
+
+async def test_a_workflow_id_used_again_gets_the_lock_of_its_dead_predecessor(
+    system: System,
+) -> None:
+    async def start(version: str) -> WorkflowHandle[Any, Any]:
+        return await system.client.start_workflow(
+            "promotion.request",
+            {
+                "release": await system.release(version),
+                "environment": "staging",
+                "tenant": system.tenant,
+                "requested_by": "alice",
+            },
+            id=f"nightly-{system.tenant}",
+            task_queue="promotions",
+        )
+
+    first = await start("1.0.0")
+    while (await first.query("status"))["status"] != "running":
+        await asyncio.sleep(0.05)
+    await first.terminate()
+    second = await start("1.1.0")
+    async with with_agents(system, "staging-t1"):
+        result = PromotionResult.model_validate(await second.result())
+    assert result.status is PromotionStatus.SUCCEEDED
+
+
+async def test_a_grant_that_answers_no_request_is_not_heard(
+    system: System, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = await system.start(await system.release("1.0.0"), "staging")
+    await system.until_status(first.id, PromotionStatus.RUNNING)
+    second = await system.start(await system.release("1.1.0"), "staging")
+    await system.until_status(second.id, PromotionStatus.QUEUED)
+    for grant in ([], [""], [str(uuid4())], [7]):
+        await second.signal("lock_granted", args=grant)
+    state = await system.promotions.state(second.id.removeprefix("promotion/"))
+    assert state.status is PromotionStatus.QUEUED
+    assert sum("answers no request" in line.getMessage() for line in caplog.records) == 2
+    for handle in (first, second):
+        await handle.terminate()
 
 
 async def test_a_holder_that_dies_gives_the_lock_to_the_next(system: System) -> None:

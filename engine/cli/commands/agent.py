@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.logs import log_to_stderr
+from engine.cli.logs import (
+    LogFormatOption,
+    LogLevelOption,
+    log_to_stderr,
+    with_log_options,
+)
 
 
 def agent(
@@ -31,13 +36,15 @@ def agent(
             "--stop-services", help="Also stop the services of the targets when the agent ends."
         ),
     ] = False,
+    log_format: LogFormatOption = "",
+    log_level: LogLevelOption = "",
 ) -> None:
     """Run agents: each changes the targets beside it, and needs no port that others can reach."""
     from engine.agent import run_agents
     from engine.config import load_settings
 
-    log_to_stderr()
-    settings = load_settings()
+    settings = with_log_options(load_settings(), log_format, log_level)
+    log_to_stderr(settings)
     asyncio.run(
         run_agents(
             [_checked(name) for name in ids],

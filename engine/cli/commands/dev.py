@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.console import out
+from engine.cli.logs import LogFormatOption, LogLevelOption, with_log_options
 
 
 def dev(
@@ -24,6 +25,8 @@ def dev(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also show what the processes print.")
     ] = False,
+    log_format: LogFormatOption = "",
+    log_level: LogLevelOption = "",
 ) -> None:
     """Run the whole system here: Temporal server with UI, worker and agents.
 
@@ -33,4 +36,5 @@ def dev(
     from engine.config import load_settings
     from engine.embedded.dev import run_dev
 
-    asyncio.run(run_dev(settings=load_settings(), environment_file=file, report=out, echo=verbose))
+    settings = with_log_options(load_settings(), log_format, log_level)
+    asyncio.run(run_dev(settings=settings, environment_file=file, report=out, echo=verbose))

@@ -12,7 +12,7 @@ from engine.cli.console import out, out_json, say
 from engine.cli.files import read_bytes, write_bytes
 from engine.cli.options import AsJson, PromotionId
 from engine.cli.session import with_client, with_store
-from engine.errors import EvidenceError, ExitCode, InputError
+from engine.errors import EvidenceError, ExitCode, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from engine.client import PromotionClient
@@ -25,6 +25,12 @@ group = typer.Typer(help="Export and verify signed evidence.", no_args_is_help=T
 @group.command("export")
 def export(
     promotion: PromotionId,
+    evidence: Annotated[
+        UUID | None,
+        typer.Option(
+            metavar="ID", help="Which one, where a reset left several; the one that counts."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -36,7 +42,14 @@ def export(
     wanted = _promotion_id(promotion)
 
     async def read(store: Store) -> EvidenceRow:
-        return await store.evidence.get(wanted)
+        if evidence is None:
+            return await store.evidence.get(wanted)
+        for row in await store.evidence.all(wanted):
+            if row.id == evidence:
+                return row
+        raise NotFoundError(
+            "--evidence", f"promotion {wanted} has no {evidence}", "see: promote evidence list"
+        )
 
     row = with_store(read)
     if output is None:
@@ -44,6 +57,18 @@ def export(
         return
     write_bytes("--output", output, row.envelope)
     say(f"evidence {row.id}: written to {output}, signed by key {row.key_id}")
+
+
+@group.command("list")
+def list_(promotion: PromotionId, as_json: AsJson = False) -> None:
+    """List a promotion's evidence, the one that counts first; a reset leaves several."""
+    wanted = _promotion_id(promotion)
+    rows = with_store(lambda store: store.evidence.all(wanted))
+    if as_json:
+        out_json([row.model_dump(mode="json", exclude={"statement", "envelope"}) for row in rows])
+        return
+    for row in rows:
+        out(f"{row.id}  {row.finished_at:%Y-%m-%d %H:%M:%S}Z  sha256:{row.sha256}  {row.key_id}")
 
 
 @group.command("verify")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from activities.trace import Settlement
+    from engine.cli.trace_sight import Sight
     from engine.client import PromotionClient
     from engine.telemetry.record import SpanRecord
 
@@ -35,6 +36,16 @@ def _read(promotion: str) -> list[SpanRecord]:
     return with_temporal(read)
 
 
+def _see(promotion: str) -> Sight:
+    async def read(client: Client) -> Sight:
+        from engine.cli.trace_sight import see
+        from engine.client import PromotionClient
+
+        return await see(client, await PromotionClient(client).workflow_id(promotion))
+
+    return with_temporal(read)
+
+
 @group.command("show")
 def show(
     promotion: PromotionId,
@@ -45,23 +56,31 @@ def show(
 ) -> None:
     """Draw a promotion's trace, finished or in flight.
 
-    It is read from Temporal's own history, so that no collector is needed.
+    It is read from Temporal's own history, so that no collector is needed. In flight, each span
+    that waits tells for what: whose approval, whose turn, until when, which task on which agent.
     """
-    spans = _read(promotion)
+    sight = _see(promotion)
+    spans = list(sight.spans)
     if as_otlp:
         from engine.telemetry.otlp_json import otlp_json
 
         out_json(otlp_json(spans))
     elif as_json:
-        out_json(spans)
+        out_json(sight.as_json())
     elif not spans:
         say("the promotion has no trace yet: its request is not resolved")
+        for wait in sight.unplaced:
+            say(wait.text)
     else:
         from engine.cli.trace_tree import BAR_COLUMNS, trace_view
 
         say(f"trace {spans[0].trace_id}")
         columns = max(_NARROW, min(BAR_COLUMNS, stdout_console().width // 6))
-        render(trace_view(spans, datetime.now(UTC), columns))
+        render(
+            trace_view(
+                spans, datetime.now(UTC), columns, attempts=sight.attempts, waits=sight.waits
+            )
+        )
 
 
 @group.command("verify")

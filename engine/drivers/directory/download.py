@@ -12,9 +12,11 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from engine.drivers.calls import http_call
 from engine.drivers.directory.background import in_thread
 from engine.drivers.directory.durable import sync
 from engine.drivers.propagation import trace_headers
+from engine.drivers.protocol import Called, unheard
 from engine.errors import DigestMismatchError, DriverError
 
 MAX_ARTIFACT_BYTES = 4 * 2**30
@@ -62,12 +64,18 @@ class _Sink:
 
 
 async def fetch(
-    artifact: str, digest: str, destination: Path, *, limit: int = MAX_ARTIFACT_BYTES
+    artifact: str,
+    digest: str,
+    destination: Path,
+    *,
+    limit: int = MAX_ARTIFACT_BYTES,
+    called: Called = unheard,
 ) -> int:
     """Bring the bytes at the URI `artifact` to `destination`, which exists complete or not at all.
 
     Args:
         limit: the most bytes that are taken.
+        called: told of each request; see `DriverContext.called`.
 
     Returns:
         The number of bytes.
@@ -90,7 +98,7 @@ async def fetch(
         if scheme == "file":
             await in_thread(partial(_copy, _local_path(artifact), sink))
         else:
-            await _stream(artifact, sink, limit)
+            await _stream(artifact, sink, limit, called)
         if sink.digest != digest:
             raise DigestMismatchError(
                 f"{shown(artifact)} has digest {sink.digest}, but the release names {digest}"
@@ -132,14 +140,16 @@ def _copy(source: Path, sink: _Sink) -> None:
             sink.write(chunk)
 
 
-async def _stream(artifact: str, sink: _Sink, limit: int) -> None:
+async def _stream(artifact: str, sink: _Sink, limit: int, called: Called) -> None:
     # The digest is over the bytes as they are stored, so the server is not to compress them.
     headers = {**trace_headers(), "Accept-Encoding": "identity"}
     url: str | httpx.URL = artifact
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT, headers=headers) as client:
             for _ in range(_MAX_REDIRECTS + 1):
+                called(http_call(str(url), status=None))
                 async with client.stream("GET", url) as response:
+                    called(http_call(str(response.url), status=response.status_code))
                     if response.next_request is None:
                         await _receive(response, sink, limit)
                         return

@@ -60,7 +60,12 @@ class DirectoryDriver:
                 partial(_is_downloaded, directory, digest)
             ):
                 return Outcome(False, running, running, f"{digest} is on the host already")
-            size = await fetch(task.component.artifact, digest, directory.download(digest))
+            size = await fetch(
+                task.component.artifact,
+                digest,
+                directory.download(digest),
+                called=context.called,
+            )
             detail = f"{size} bytes from {shown(task.component.artifact)}"
             return Outcome(True, running, running, detail)
 
@@ -88,7 +93,7 @@ class DirectoryDriver:
             check_process = partial(_check_process, directory, config)
             running = (await in_thread(partial(load_state, directory))).running
             if config.health is not None:
-                answer = await wait_until_healthy(config.health, check_process)
+                answer = await wait_until_healthy(config.health, check_process, context.called)
                 return Outcome(False, running, running, f"{config.health.url} answered {answer}")
             await in_thread(check_process)
             detail = (

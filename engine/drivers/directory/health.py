@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import httpx
 
+from engine.drivers.calls import http_call
 from engine.drivers.directory.background import in_thread
 from engine.drivers.directory.config import HealthConfig
 from engine.drivers.propagation import trace_headers
+from engine.drivers.protocol import Called, unheard
 from engine.errors import HealthCheckError
 
 _TRY_SECONDS = 5.0
@@ -18,10 +20,13 @@ _MAX_BODY_BYTES = 2**20
 _SHOWN_CHARACTERS = 200
 
 
-async def wait_until_healthy(health: HealthConfig, check_process: Callable[[], None]) -> str:
+async def wait_until_healthy(
+    health: HealthConfig, check_process: Callable[[], None], called: Called = unheard
+) -> str:
     """Ask until the answer is the expected one.
 
     Args:
+        called: told of each try; see `DriverContext.called`.
         check_process: raises `HealthCheckError` when the process to ask has ended. Called in a
             thread before each try, and once more after a good answer, which may have come from
             another process.
@@ -33,12 +38,14 @@ async def wait_until_healthy(health: HealthConfig, check_process: Callable[[], N
         HealthCheckError: no good answer in the configured time; the message holds the last one.
     """
     deadline = time.monotonic() + health.timeout.total_seconds()
-    answer = "nothing was asked"
+    answer, tries = "nothing was asked", 0
     # A proxy that the environment names is for the way out, not for the way to the target.
     async with httpx.AsyncClient(trust_env=False, headers=trace_headers()) as client:
         while (left := deadline - time.monotonic()) > 0:
             await in_thread(check_process)
-            good, answer = await _ask(client, health, min(_TRY_SECONDS, left))
+            status, good, answer = await _ask(client, health, min(_TRY_SECONDS, left))
+            called(http_call(str(health.url), status=status, resent=tries))
+            tries += 1
             if good:
                 await in_thread(check_process)
                 return answer
@@ -51,7 +58,10 @@ async def wait_until_healthy(health: HealthConfig, check_process: Callable[[], N
     )
 
 
-async def _ask(client: httpx.AsyncClient, health: HealthConfig, seconds: float) -> tuple[bool, str]:
+async def _ask(
+    client: httpx.AsyncClient, health: HealthConfig, seconds: float
+) -> tuple[int | None, bool, str]:
+    """The status of the answer, whether it is the expected one, and the answer in words."""
     try:
         async with (
             asyncio.timeout(seconds),
@@ -59,15 +69,17 @@ async def _ask(client: httpx.AsyncClient, health: HealthConfig, seconds: float) 
         ):
             body = await _read_body(response)
     except TimeoutError:
-        return False, f"none within {seconds:.1f} s"
+        return None, False, f"none within {seconds:.1f} s"
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-        return False, f"{type(error).__name__}: {error}"
-    shown = f"{response.status_code} {body[:_SHOWN_CHARACTERS]!r}"
-    if response.status_code != health.expect_status:
-        return False, f"{shown}, where status {health.expect_status} is expected"
+        return None, False, f"{type(error).__name__}: {error}"
+    status = response.status_code
+    shown = f"{status} {body[:_SHOWN_CHARACTERS]!r}"
+    if status != health.expect_status:
+        return status, False, f"{shown}, where status {health.expect_status} is expected"
     if health.expect_body_contains is not None and health.expect_body_contains not in body:
-        return False, f"{shown}, where {health.expect_body_contains!r} is expected in the body"
-    return True, shown
+        wanted = repr(health.expect_body_contains)
+        return status, False, f"{shown}, where {wanted} is expected in the body"
+    return status, True, shown
 
 
 async def _read_body(response: httpx.Response) -> str:

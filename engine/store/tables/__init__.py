@@ -22,6 +22,7 @@ from engine.store.tables.releases import (
     ReleaseRecord,
 )
 from engine.store.tables.tenants import TenantRecord
+from engine.store.tables.traces import TracedRunRecord, UnsettledTraceRecord
 
 __all__ = [
     "AgentRecord",
@@ -42,5 +43,7 @@ __all__ = [
     "StepRunRecord",
     "TargetRecord",
     "TenantRecord",
+    "TracedRunRecord",
+    "UnsettledTraceRecord",
     "WorkflowRunRecord",
 ]

@@ -23,6 +23,7 @@ class PromotionRecord(Base):
         snapshot: the `PromotionSnapshot`, what the request was resolved to.
         status_at: since when it has this status.
         run_id: Temporal's id of the run that opened it.
+        status_run_id: Temporal's id of the run that the status is of; another one after a reset.
         trace_id: 32 lower-case hexadecimal digits.
         ended_at: set exactly when the status is final.
     """
@@ -47,6 +48,7 @@ class PromotionRecord(Base):
     ended_at: Mapped[datetime | None]
     workflow_id: Mapped[str]
     run_id: Mapped[str]
+    status_run_id: Mapped[str]
     trace_id: Mapped[str] = mapped_column(index=True)
     snapshot: Mapped[Any] = mapped_column(ExactJson, nullable=False)
 
