@@ -8,6 +8,7 @@ Temporal's own environment configuration.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from datetime import UTC, datetime, timedelta
@@ -62,4 +63,7 @@ def main(queue: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    code = main(sys.argv[1])
+    sys.stdout.flush()
+    # Temporal's client has threads of its own that can break the interpreter's orderly end.
+    os._exit(code)
