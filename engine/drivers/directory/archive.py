@@ -176,15 +176,7 @@ def _open_tar(stack: ExitStack, file: BinaryIO, magic: bytes) -> tarfile.TarFile
 
 def _tar_entries(tar: tarfile.TarFile, destination: Path) -> Iterator[Entry]:
     for member in tar:
-        # Rejects devices, and names and links that lead out. What `unpack` checks holds without
-        # it too, since the filter has had holes (CVE-2025-4517).
-        try:
-            tarfile.data_filter(member, str(destination))
-        except tarfile.FilterError as error:
-            raise ArchiveError(
-                f"{member.name!r} in the archive leads out of the release, or is neither file nor "
-                f"link ({type(error).__name__})"
-            ) from error
+        _filter(member, destination)
         executable = bool(member.mode & stat.S_IXUSR)
         if member.isdir():
             yield Entry(member.name, EntryKind.DIRECTORY)
@@ -196,6 +188,23 @@ def _tar_entries(tar: tarfile.TarFile, destination: Path) -> Iterator[Entry]:
             yield Entry(member.name, EntryKind.FILE, member.size, executable, content=content)
         else:
             raise ArchiveError(f"{member.name!r} in the archive is neither file nor link")
+
+
+def _filter(member: tarfile.TarInfo, destination: Path) -> None:
+    """Reject devices, and names and links that lead out, as the standard library does it.
+
+    What `unpack` checks holds without it too: the filter has had holes (CVE-2025-4517), there is
+    none for zip archives, and Python before 3.11.4 has none at all.
+    """
+    if not hasattr(tarfile, "data_filter"):
+        return
+    try:
+        tarfile.data_filter(member, str(destination))
+    except tarfile.FilterError as error:
+        raise ArchiveError(
+            f"{member.name!r} in the archive leads out of the release, or is neither file nor "
+            f"link ({type(error).__name__})"
+        ) from error
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
