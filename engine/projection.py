@@ -8,7 +8,7 @@ attributes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
@@ -36,12 +36,21 @@ async def project(client: Client, workflow_id: str, run_id: str | None = None) -
         UnreachableError: the server does not answer.
         PromotionEngineError: the history was not made by this code's workflows.
     """
-    parts = [await project_history(one) async for one in histories(client, workflow_id, run_id)]
+    return await trace_of([one async for one in histories(client, workflow_id, run_id)])
+
+
+async def trace_of(parts: Sequence[WorkflowHistory]) -> Trace:
+    """The trace that a promotion's histories tell, its own being the first; see `histories`.
+
+    Raises:
+        PromotionEngineError: a history was not made by this code's workflows.
+    """
+    told = [await project_history(part) for part in parts]
     spans = sorted(
-        (span for part in parts for span in part.spans),
+        (span for part in told for span in part.spans),
         key=lambda span: (span.started_at, span.parent_span_id is not None),
     )
-    return Trace(tuple(spans), any(part.sampled for part in parts), parts[0].keep)
+    return Trace(tuple(spans), any(part.sampled for part in told), told[0].keep)
 
 
 async def project_history(history: WorkflowHistory) -> Trace:

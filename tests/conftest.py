@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.postgres", "tests.harness.temporal"]
+pytest_plugins = ["tests.postgres", "tests.harness.temporal", "tests.harness.fixtures"]
 
 # A busy machine is no failure.
 settings.register_profile("promote", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.client.attempts import attempts_of
 from engine.client.waits import Wait, waits_of
-from engine.projection import project
+from engine.projection import histories, trace_of
 from engine.telemetry.record import SpanRecord
 
 if TYPE_CHECKING:
@@ -53,8 +53,9 @@ async def see(client: Client, workflow_id: str) -> Sight:
     """
     # Before the history, so that a span that has just ended is not said to wait.
     waits = await waits_of(client, workflow_id)
-    spans = (await project(client, workflow_id)).spans
-    attempts = await attempts_of(client, workflow_id, spans)
+    parts = [part async for part in histories(client, workflow_id)]
+    spans = (await trace_of(parts)).spans
+    attempts = await attempts_of(client, parts, spans)
     found: dict[str, list[Wait]] = {}
     unplaced: list[Wait] = []
     for wait in waits:

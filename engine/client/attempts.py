@@ -9,9 +9,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
 
-from engine.client.translation import translated
 from engine.model.agent_task import AgentTask
-from engine.projection import histories
 from engine.telemetry import names
 from engine.telemetry.record import SpanRecord
 
@@ -20,16 +18,13 @@ _LOCAL = "core_local_activity"
 
 
 async def attempts_of(
-    client: Client, workflow_id: str, spans: Iterable[SpanRecord]
+    client: Client, parts: Iterable[WorkflowHistory], spans: Iterable[SpanRecord]
 ) -> dict[str, int]:
     """The number of the last attempt that was made, by span id, for the spans that were activities.
 
     Args:
-        workflow_id: of the `promotion.request` workflow.
+        parts: the histories of a promotion and of its children.
         spans: of its trace.
-
-    Raises:
-        NotFoundError, UnreachableError, PromotionEngineError.
     """
     by_run: dict[tuple[object, str], SpanRecord] = {}
     by_task: dict[object, SpanRecord] = {}
@@ -38,12 +33,11 @@ async def attempts_of(
         # Earlier attempts have spans of their own, which tell theirs.
         by_task[span.attributes.get(names.TASK_ID)] = span
     found: dict[str, int] = {}
-    with translated("read how often work was tried"):
-        async for history in histories(client, workflow_id):
-            found.update(_local(history, by_run))
-            for task_id, attempt in (await _remote(client, history)).items():
-                if task_id in by_task:
-                    found[by_task[task_id].span_id] = attempt
+    for history in parts:
+        found.update(_local(history, by_run))
+        for task_id, attempt in (await _remote(client, history)).items():
+            if task_id in by_task:
+                found[by_task[task_id].span_id] = attempt
     return found
 
 

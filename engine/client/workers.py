@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
@@ -45,14 +46,7 @@ async def require_worker(client: Client, within: timedelta) -> None:
 
 async def is_polled(client: Client) -> bool:
     """Whether the server knows of a worker on our task queue (it forgets one after minutes)."""
-    request = DescribeTaskQueueRequest(
-        namespace=client.namespace,
-        task_queue=TaskQueue(name=TASK_QUEUE),
-        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-    )
-    with translated(f"ask who polls task queue {TASK_QUEUE}"):
-        response = await client.workflow_service.describe_task_queue(request, retry=True)
-    return bool(response.pollers)
+    return bool(await _pollers(client, TASK_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW))
 
 
 async def last_polled(client: Client, task_queue: str) -> datetime | None:
@@ -60,12 +54,17 @@ async def last_polled(client: Client, task_queue: str) -> datetime | None:
 
     The server forgets after some minutes who asked.
     """
+    pollers = await _pollers(client, task_queue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+    asked = [poller.last_access_time.ToDatetime(tzinfo=UTC) for poller in pollers]
+    return max(asked, default=None)
+
+
+async def _pollers(
+    client: Client, task_queue: str, kind: TaskQueueType.ValueType
+) -> Sequence[PollerInfo]:
     request = DescribeTaskQueueRequest(
-        namespace=client.namespace,
-        task_queue=TaskQueue(name=task_queue),
-        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
     )
     with translated(f"ask who polls task queue {task_queue}"):
         response = await client.workflow_service.describe_task_queue(request, retry=True)
-    asked = [poller.last_access_time.ToDatetime(tzinfo=UTC) for poller in response.pollers]
-    return max(asked, default=None)
+    return response.pollers

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from activities.contract import (
-    GateRecord,
-    JobRecord,
-    Resolution,
-    RunRecord,
-    StatusRecord,
-    StepRecord,
-)
-from engine.metrics.durations import Durations
+from activities.contract import Resolution
+from engine.metrics.durations import Durations, Record
 
-_RECORDS = (StatusRecord, GateRecord, StepRecord, RunRecord, JobRecord)
+_RECORDS = get_args(Record)
 
 
 class MetricsInterceptor(Interceptor):

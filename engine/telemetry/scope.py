@@ -79,7 +79,6 @@ class WorkflowScope:
         self._unrecorded: list[SpanRecord] = []
         self._span_ids: list[str] = []
         self._children: list[str] = []
-        self._promotion_id: UUID | None = None
         self._history_length = 0
         self.trace_id = ""
         self.promotion_id = ""
@@ -127,7 +126,6 @@ class WorkflowScope:
             names.ENVIRONMENT_NAME: promotion.environment.name,
         }
         if self.root is not None and self.root.name == names.PROMOTION_REQUEST:
-            self._promotion_id = promotion.promotion_id
             gates = tuple(gate.name for gate in promotion.environment.gates)
             self.root.set(
                 {names.PROMOTION_ID: str(promotion.promotion_id), names.PROMOTION_GATES: gates}
@@ -195,31 +193,31 @@ class WorkflowScope:
             self.emit_recorded()
             self._unrecorded.append(record)
             if span is self.root:
-                self._hand_over()
+                self._hand_over(self._sink)
 
     def child_started(self, workflow_id: str) -> None:
         """Take note of a child workflow that has spans."""
         self._children.append(workflow_id)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, sink: SpanSink) -> None:
         info = workflow.info()
-        if self._sink is not None:
-            run = TracedRun(
-                trace_id=self.trace_id,
-                workflow_id=info.workflow_id,
-                span_ids=tuple(self._span_ids),
-                children=tuple(self._children),
+        run = TracedRun(
+            trace_id=self.trace_id,
+            workflow_id=info.workflow_id,
+            span_ids=tuple(self._span_ids),
+            children=tuple(self._children),
+        )
+        is_promotion = info.workflow_type == names.PROMOTION_REQUEST
+        sink.run_ended(
+            EndedRun(
+                run=run,
+                run_id=info.run_id,
+                promotion_id=UUID(self.promotion_id) if is_promotion else None,
+                last_task=info.get_current_history_length(),
+                held=tuple(self._unrecorded),
             )
-            self._sink.run_ended(
-                EndedRun(
-                    run=run,
-                    run_id=info.run_id,
-                    promotion_id=self._promotion_id,
-                    last_task=info.get_current_history_length(),
-                    held=tuple(self._unrecorded),
-                )
-            )
-            self._unrecorded.clear()
+        )
+        self._unrecorded.clear()
 
     def emit_recorded(self) -> None:
         """Emit the spans whose ends are in the history by now.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,11 @@ from engine.telemetry.otlp_json import otlp_json
 from engine.telemetry.propagation import attach_from_environment
 from tests.conformance.checker import deviations
 from tests.harness.content import contents
-from tests.harness.receiver import Received, Receiver, grpc_receiver
+from tests.harness.receiver import Received, Receiver
 from tests.harness.system import System, running_system, with_agents
 from tests.telemetry.samples import CONTEXT, TRACEPARENT
 
 ORDERED = (("dev", 0), ("staging", 1), ("live", 2))
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with grpc_receiver() as running:
-        yield running
 
 
 @pytest.fixture

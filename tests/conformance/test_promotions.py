@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from engine.projection import project
 from engine.telemetry.propagation import TraceContext, attach_from_environment, to_otel
 from tests.conformance.checker import deviations
 from tests.harness.content import contents
-from tests.harness.receiver import Received, Receiver, grpc_receiver, http_receiver
+from tests.harness.receiver import Received, Receiver, http_receiver
 from tests.harness.system import System, running_system, trivy_report, until, with_agents
 
 NEVER = "{name: never, timezone: UTC, start: '2001-01-01T00:00', end: '2001-01-02T00:00'}"
@@ -38,12 +38,6 @@ FAILING_STEP = """\
         - {id: strict-check, type: security-check, inputs: {max_low: 0}}
         - {id: deploy, type: deploy, needs: [strict-check]}
 """
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with grpc_receiver() as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@ signals does.
 
 from __future__ import annotations
 
-import gzip
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -33,6 +31,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
+
+from tests.harness.http import serving
 
 Attributes = frozenset[tuple[str, str]]
 
@@ -162,33 +162,12 @@ def grpc_metrics_receiver(*, answers: bool = True) -> Iterator[MetricsReceiver]:
 def http_metrics_receiver() -> Iterator[MetricsReceiver]:
     receiver = MetricsReceiver()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # the name is http.server's
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
-            known = self.path in ("/v1/metrics", "/v1/traces")
-            if self.path == "/v1/metrics":
-                headers = {key.lower(): value for key, value in self.headers.items()}
-                receiver.take(ExportMetricsServiceRequest.FromString(body), headers)
-            self.send_response(200 if known else 404)
-            self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def take(body: bytes, headers: Mapping[str, str]) -> bytes:
+        receiver.take(ExportMetricsServiceRequest.FromString(body), headers)
+        return b""
 
-        def log_message(self, *args: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    receiver.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving({"/v1/metrics": take, "/v1/traces": lambda *_: b""}) as receiver.endpoint:
         yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _points(metric: Metric) -> Iterator[tuple[Attributes, Point]]:

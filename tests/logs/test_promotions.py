@@ -124,7 +124,8 @@ async def test_every_line_is_json_and_bears_the_ids_of_its_span(
             assert line["resource"][key] == spans[0].resource[key]
     for process in (worker, agent):
         assert process.printed == ["promote: ready"]
-        others = [line for line in process.lines if line not in process.of(promotion)]
+        # The server has promotions of other tests too, and a sweep may find one.
+        others = [line for line in process.lines if "promotion.id" not in line["attributes"]]
         assert set(events(others)) <= {"process.ready", "process.stopping"}
         # Temporal's SDK warns of a machine that is slow.
         assert not [line for line in process.lines if line["severity_number"] > 9 and is_ours(line)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -24,12 +24,6 @@ from tests.harness.system import (
 )
 
 APPROVAL = "[{type: security}, {type: approval, config: {required: 1, users: [bob]}}]"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with grpc_receiver() as running:
-        yield running
 
 
 @pytest.fixture

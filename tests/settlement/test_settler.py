@@ -19,7 +19,7 @@ from engine.settlement import LOOKS, Settler
 from engine.telemetry.ended import EndedRun
 from engine.telemetry.export import OtlpSink, sink_from_environment
 from engine.telemetry.record import SpanRecord
-from tests.harness.receiver import Receiver, grpc_receiver
+from tests.harness.receiver import Receiver
 from tests.harness.system import System, running_system, until
 
 GATES = "[{type: approval, config: {required: 1, users: [bob]}}]"
@@ -34,12 +34,6 @@ async def system(
     """A worker that exports nothing, so that only the settler of the test does."""
     async with running_system(tmp_path, temporal_address, monkeypatch) as running:
         await running.apply("environments:\n" + running.environment_yaml("staging", gates=GATES))
-        yield running
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with grpc_receiver() as running:
         yield running
 
 

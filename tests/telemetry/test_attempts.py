@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -26,17 +26,11 @@ from engine.telemetry.failures import detail_of
 from tests.conformance.checker import deviations
 from tests.harness.content import contents
 from tests.harness.processes import environment, running
-from tests.harness.receiver import Received, Receiver, grpc_receiver
+from tests.harness.receiver import Received, Receiver
 from tests.harness.retries import obstruct, until_attempt
 from tests.harness.system import System, running_system, until, with_agents
 from tests.telemetry.samples import START
 from tests.telemetry.test_mapping import report, task
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with grpc_receiver() as running_receiver:
-        yield running_receiver
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,17 +30,11 @@ from engine.telemetry.sink import CollectingSink
 from engine.worker import running_worker
 from tests.conformance.checker import deviations
 from tests.harness.content import contents
-from tests.harness.receiver import Received, Receiver, grpc_receiver
+from tests.harness.receiver import Received, Receiver
 from tests.harness.system import PATIENCE, System, prepared_system, until, with_agents
 from workflows.registry import WORKFLOW_INTERCEPTORS, WORKFLOWS, workflow_runner
 
 GATES = "[{type: security}, {type: approval, config: {required: 1, users: [bob]}}]"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with grpc_receiver() as running:
-        yield running
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ Both are a `temporal.api.common.v1.Payload` with the metadata `encoding: json/pl
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ from engine.telemetry.propagation import HEADER, attach_from_environment, from_h
 from engine.telemetry.record import SpanRecord
 from tests.conformance.checker import deviations
 from tests.harness.content import contents
-from tests.harness.receiver import Received, Receiver, grpc_receiver
+from tests.harness.receiver import Received, Receiver
 from tests.harness.system import System, running_system, trivy_report, until
 from tests.telemetry.samples import BAGGAGE, CONTEXT, TRACEPARENT
 
@@ -68,12 +68,6 @@ GO_UNSAMPLED = (
     JSON_PLAIN + b'\x12I{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"}'
 )
 STATE = "vendor=opaque,rojo=<1&2>"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with grpc_receiver() as running:
-        yield running
 
 
 @pytest.fixture

@@ -94,8 +94,7 @@ class _Tree:
         self._make_directory(name.parent)
         path = self._root / name
         if entry.kind is EntryKind.SYMLINK:
-            _check_symlink(name, entry.link)
-            path.symlink_to(entry.link)
+            path.symlink_to(_checked_link(name, entry.link))
         elif entry.kind is EntryKind.HARDLINK:
             path.hardlink_to(self._root / self._checked_file(entry))
         else:
@@ -167,10 +166,11 @@ def _checked_name(name: str) -> PurePosixPath:
     return path
 
 
-def _check_symlink(name: PurePosixPath, link: str) -> None:
+def _checked_link(name: PurePosixPath, link: str) -> PurePosixPath:
     target = _checked_path(link)
     ups = 0
     while ups < len(target.parts) and target.parts[ups] == "..":
         ups += 1
     if target.is_absolute() or ups > len(name.parent.parts) or ".." in target.parts[ups:]:
         raise ArchiveError(f"{str(name)!r} points to {link!r}, out of the release")
+    return target

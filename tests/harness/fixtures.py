@@ -1,8 +1,20 @@
+"""Fixtures that the tests of several packages share."""
+
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests.harness.receiver import Receiver, grpc_receiver
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A collector of one test."""
+    with grpc_receiver() as running:
+        yield running
 
 
 @pytest.fixture
