@@ -19,6 +19,7 @@ from engine.model.base import Value
 STOP_GRACE_SECONDS = 10.0
 
 _KILL_SECONDS = 5.0
+_WORD_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _SESSION_ROUNDS = 10
 _TICK_SECONDS = 0.005
@@ -77,6 +78,31 @@ def is_alive(identity: ProcessIdentity) -> bool:
         same_start = abs(now.uptime_at_start - identity.uptime_at_start) < _TICK_SECONDS
         return now.boot_id == identity.boot_id and same_start
     return abs(now.create_time - identity.create_time) < _TICK_SECONDS
+
+
+def has_become(identity: ProcessIdentity) -> bool:
+    """Whether exactly this process runs and is what it was meant to become.
+
+    One that waits for its starter's word runs only until it notices that the starter has died.
+    It is given a moment for that, so the caller must know that no starter is at work.
+    """
+    deadline = time.monotonic() + _WORD_SECONDS
+    while is_alive(identity):
+        if not _is_waiting(identity.pid):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return False
+
+
+def _is_waiting(pid: int) -> bool:
+    try:
+        return str(_LAUNCHER) in psutil.Process(pid).cmdline()
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
 
 
 def inherited_environment() -> dict[str, str]:

@@ -6,8 +6,8 @@ from engine.drivers.directory.config import ServiceConfig
 from engine.drivers.directory.layout import TargetDirectory
 from engine.drivers.directory.process import (
     ProcessIdentity,
+    has_become,
     inherited_environment,
-    is_alive,
     prepare,
     stop,
 )
@@ -44,8 +44,9 @@ def load_record(directory: TargetDirectory) -> ServiceRecord | None:
 
 
 def is_running(record: ServiceRecord | None) -> bool:
-    """Whether the recorded process runs."""
-    return record is not None and record.process is not None and is_alive(record.process)
+    """Whether the recorded process runs its command. The caller holds the target's lock."""
+    # An agent that dies between the record and the word leaves a process that never gets there.
+    return record is not None and record.process is not None and has_become(record.process)
 
 
 def ensure_running(

@@ -4,12 +4,14 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 
-from engine.drivers.directory.process import identify, is_alive, prepare, stop
+from engine.drivers.directory.process import has_become, identify, is_alive, prepare, stop
 
 from .support import processes_below
 
@@ -57,6 +59,23 @@ def test_nothing_runs_when_the_word_is_never_given(place: Path) -> None:
     while is_alive(launch.identity):
         time.sleep(0.01)
     assert not ran.exists()
+
+
+@pytest.mark.parametrize("word", [True, False])
+def test_a_process_is_what_it_was_meant_to_be_only_after_the_word(place: Path, word: bool) -> None:
+    with ExitStack() as starter, ThreadPoolExecutor() as threads:
+        launch = starter.enter_context(
+            prepare(["sleep", "1000"], cwd=place, environment=environment(), log=place / "log")
+        )
+        answer = threads.submit(has_become, launch.identity)
+        time.sleep(0.2)
+        assert not answer.done()
+        if word:
+            launch.go()
+        # What the death of the starter does as well.
+        starter.close()
+        assert answer.result() is word
+    assert stop(launch.identity) is word
 
 
 def test_a_process_that_ignores_sigterm_is_killed_with_what_it_starts(place: Path) -> None:
