@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from engine.cli.running import run
 from engine.errors import SchemaVersionError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def with_temporal(work: Callable[[Client], Awaitable[_Result]]) -> _Result:
     async def connected() -> _Result:
         return await work(await connect(settings))
 
-    return asyncio.run(connected())
+    return run(connected())
 
 
 def with_store(work: Callable[[Store], Awaitable[_Result]]) -> _Result:
@@ -70,7 +70,7 @@ def with_store(work: Callable[[Store], Awaitable[_Result]]) -> _Result:
         async with _current_store(settings) as store:
             return await work(store)
 
-    return asyncio.run(opened())
+    return run(opened())
 
 
 def require_schema_if_present(settings: Settings) -> None:
@@ -89,7 +89,7 @@ def require_schema_if_present(settings: Settings) -> None:
             pass
 
     if settings.database_url or missing_file(settings) is None:
-        asyncio.run(check())
+        run(check())
 
 
 def missing_file(settings: Settings) -> Path | None:

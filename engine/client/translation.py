@@ -76,7 +76,7 @@ def cancellable() -> Iterator[None]:
     """
     try:
         yield
-    except RPCTimeoutOrCancelledError as error:
+    except (RPCTimeoutOrCancelledError, RPCError) as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError from error

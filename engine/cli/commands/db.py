@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
 
 from engine.cli.console import out, out_json
 from engine.cli.options import AsJson
+from engine.cli.running import run
 from engine.cli.session import missing_file
 from engine.errors import ExitCode
 
@@ -20,7 +19,7 @@ def upgrade() -> None:
     from engine.config import load_settings
     from engine.store import schema
 
-    asyncio.run(schema.upgrade(load_settings().effective_database_url))
+    run(schema.upgrade(load_settings().effective_database_url))
     out(f"the database is on revision {schema.head()}")
 
 
@@ -49,7 +48,7 @@ def check(as_json: AsJson = False) -> None:
     found = (
         [f"there is no database {missing} yet"]
         if missing is not None
-        else asyncio.run(schema.check(settings.effective_database_url))
+        else run(schema.check(settings.effective_database_url))
     )
     if as_json:
         out_json({"differences": found})
@@ -67,4 +66,4 @@ def _revision() -> str | None:
     settings = load_settings()
     if missing_file(settings) is not None:
         return None
-    return asyncio.run(schema.current(settings.effective_database_url))
+    return run(schema.current(settings.effective_database_url))

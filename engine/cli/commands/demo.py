@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from engine.cli.console import out
+from engine.cli.running import run
 
 
 def demo(
@@ -21,4 +21,4 @@ def demo(
     from engine.cli.demo.play import run_demo
     from engine.config import load_settings
 
-    raise typer.Exit(asyncio.run(run_demo(load_settings(), examples, out)))
+    raise typer.Exit(run(run_demo(load_settings(), examples, out)))

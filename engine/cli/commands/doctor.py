@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import typer
 
 from engine.cli.console import out, out_json
 from engine.cli.options import AsJson
+from engine.cli.running import run
 from engine.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def doctor(as_json: AsJson = False) -> None:
     from engine.cli.examination import examine
     from engine.config import load_settings
 
-    findings = asyncio.run(examine(load_settings()))
+    findings = run(examine(load_settings()))
     if as_json:
         out_json(findings)
     else:
