@@ -15,8 +15,10 @@ demo: $(RUNTIME) ## Run a whole promotion on an embedded system, from nothing
 	@$(BIN)/promote demo
 
 # More processes than small machines have cores, since most tests wait for servers and timers.
+# Bytecode is written also where the environment says not to: many short processes start from it,
+# and each workflow run loads the workflows' modules anew.
 test: $(DEVELOPMENT) ## Run all tests
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 chaos: $(DEVELOPMENT) ## Run the chaos tests in their long form
 	@PROMOTE_CHAOS=long $(BIN)/python -m pytest tests/chaos

@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.attempts import AttemptLog, plain
 from activities.errors import to_application_error
+from activities.plugin_calls import current_calls
 from engine.drivers.protocol import DriverContext, Outcome
 from engine.drivers.registry import get as get_driver
 from engine.errors import DriverError, PromotionEngineError
@@ -56,7 +57,9 @@ class AgentTaskActivities:
         log = AttemptLog()
         what = f"{task.type.value} of {task.component.name} on {task.target.name}"
         _log.debug("%s starts", what, extra=event(events.TASK_STARTED, _about(task)))
-        context = DriverContext(root=self._root, heartbeat=log.heartbeat, called=log.called)
+        context = DriverContext(
+            root=self._root, heartbeat=log.heartbeat, called=log.called, plugins=current_calls()
+        )
         try:
             self._check(task)
             outcome = await work(task, context)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from engine.model.approval import Vote
-from engine.model.base import Duration, Timestamp, Value
+from engine.model.base import Duration, Json, Timestamp, Value
 from engine.model.deployment import DeploymentResult
 from engine.model.execution import StepResult, StepStatus
 from engine.model.failure import Failure
+from engine.model.freeze import Closure, FreezeExemptions
 from engine.model.lineage import Lineage
 from engine.model.promotion import PromotionRequest, PromotionSnapshot, PromotionStatus
+from engine.model.template import Node
 from engine.model.trace import UnsettledTrace
 from engine.model.verdict import Decision, GateResult
 from engine.telemetry.propagation import TraceContext
@@ -42,18 +44,21 @@ class Resolution(Value):
         settle_after: how long after the promotion's end its trace is settled; None where nothing
             is exported.
         lineage: the promotions that it follows upon.
+        has_freezes: whether freezes by hand hold for the environment, now or later.
     """
 
     promotion: PromotionSnapshot
     sampled: bool
     lineage: Lineage = Lineage()
     settle_after: Duration | None = None
+    has_freezes: bool = False
 
 
 class StatusRecord(Value):
     """A promotion's status as of a moment.
 
     Attributes:
+        superseded_by: the promotion that took its place, with the status `superseded`.
         unsettled: with a final status, its trace when that is to be settled.
     """
 
@@ -61,6 +66,7 @@ class StatusRecord(Value):
     status: PromotionStatus
     decision: Decision | None = None
     failure: Failure | None = None
+    superseded_by: UUID | None = None
     at: Timestamp
     unsettled: UnsettledTrace | None = None
 
@@ -103,3 +109,50 @@ class JobRecord(Value):
 
     promotion_id: UUID
     result: DeploymentResult
+
+
+class PrepareStep(Value):
+    """What `step.prepare` takes: a node with expressions that is about to start.
+
+    Attributes:
+        ended: the steps whose outputs the expressions may speak of.
+        compensates: whether the node's work is to be taken back.
+        at: the workflow's time.
+    """
+
+    promotion: PromotionSnapshot
+    node: Node
+    ended: tuple[StepResult, ...]
+    compensates: bool = False
+    at: Timestamp
+
+
+class PreparedStep(Value):
+    """A node whose expressions are evaluated.
+
+    Attributes:
+        runs: False where its condition does not hold; the inputs are then as written.
+    """
+
+    runs: bool
+    inputs: dict[str, Json]
+
+
+class BoundaryQuestion(Value):
+    """What `freeze.check` takes: a promotion that is under way, and wants to go on.
+
+    Attributes:
+        has_begun: whether it has changed targets already.
+        at: the workflow's time.
+    """
+
+    promotion: PromotionSnapshot
+    exemptions: FreezeExemptions
+    has_begun: bool
+    at: Timestamp
+
+
+class BoundaryAnswer(Value):
+    """What stops the promotion; None when it may go on."""
+
+    closure: Closure | None = None

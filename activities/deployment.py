@@ -45,7 +45,7 @@ class DeploymentActivities:
                 f"{promotion.environment.name!r} has no targets",
                 "add some to the environment file and apply it",
             )
-        job = identity.job_id(promotion.promotion_id, request.node_id)
+        job = request.job_id
         planned = plan(request.strategy, targets)
         batches = tuple(
             tuple(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from engine.errors import (
+    CallError,
     DriverError,
     EvidenceError,
     GateError,
@@ -16,7 +18,7 @@ from engine.errors import (
     SchemaVersionError,
 )
 
-_FINAL = (InputError, GateError, EvidenceError, SchemaVersionError)
+_FINAL = (InputError, EvidenceError, SchemaVersionError)
 
 
 class ErrorInterceptor(Interceptor):
@@ -41,5 +43,15 @@ class _Inbound(ActivityInboundInterceptor):
 
 def to_application_error(error: PromotionEngineError, *details: object) -> ApplicationError:
     """`error` with what Temporal needs to know of it."""
-    final = not error.retryable if isinstance(error, DriverError) else isinstance(error, _FINAL)
-    return ApplicationError(str(error), *details, type=type(error).__name__, non_retryable=final)
+    if isinstance(error, CallError | DriverError | GateError):
+        final = not error.retryable
+    else:
+        final = isinstance(error, _FINAL)
+    pause = error.retry_after if isinstance(error, CallError | GateError) else None
+    return ApplicationError(
+        str(error),
+        *details,
+        type=type(error).__name__,
+        non_retryable=final,
+        next_retry_delay=None if pause is None else timedelta(seconds=pause),
+    )

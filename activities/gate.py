@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from engine.gates import registry
+from activities.gate_services import StoreServices
+from engine.gates.asking import ask
 from engine.gates.protocol import GateContext
-from engine.model.base import Value
+from engine.model.base import Json, Value
+from engine.model.plugin_call import PluginCall
 from engine.model.verdict import Verdict
 from engine.store.store import Store
 
 
 class GateAnswer(Value):
-    """A gate's verdict."""
+    """A gate's verdict, and the calls of plugins that were made for it."""
 
     verdict: Verdict
+    plugin_calls: tuple[PluginCall, ...] = ()
 
 
 class GateActivities:
@@ -30,5 +33,15 @@ class GateActivities:
         Raises:
             GateError: the gate cannot decide, because what it reads is broken.
         """
-        gate = registry.get(context.gate.type)
-        return GateAnswer(verdict=await gate.evaluate(context, self._store.releases.attachment))
+        services = StoreServices(self._store, context.promotion)
+        verdict = await ask(context, services)
+        facts = {**services.facts, **_asked_with(context)}
+        return GateAnswer(
+            verdict=verdict.model_copy(update={"facts": facts, "asked_at": context.now})
+        )
+
+
+def _asked_with(context: GateContext) -> dict[str, Json]:
+    """What cannot be learnt from the promotion's record, and is needed to ask again."""
+    dumped = context.model_dump(mode="json", include={"memory", "callbacks"})
+    return {key: value for key, value in dumped.items() if value}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import activity
 
 from activities.contract import GateRecord, Resolution, ResolveInput, StatusRecord, VoteRecord
+from activities.resumption import resumed
 from activities.runs import current_run, reset_run
+from activities.templates import with_template
 from engine.errors import InputError
+from engine.gates.overriding import check as check_overrides
 from engine.gates.registry import check as check_gate
 from engine.model import identity
 from engine.model.environment import EnvironmentDefinition
+from engine.model.lineage import Lineage, RelatedPromotion
 from engine.model.promotion import PromotionSnapshot
 from engine.model.release import Release
 from engine.store.promotions import Reset
@@ -36,14 +41,18 @@ class PromotionActivities:
         """Look up the release and the environment, fix both for the promotion, and record it.
 
         Raises:
-            NotFoundError: there is no such release, environment or tenant.
-            InputError: the two do not fit together.
+            NotFoundError: there is no such release, environment, tenant or template.
+            InputError: they do not fit together.
         """
         request = given.request
         definition = await self._store.environments.get(request.tenant, request.environment)
         release = await self._store.releases.get(request.tenant, request.release)
-        _check_fit(definition, release)
-        environment = definition.environment
+        # In a thread, since plugins may have to be asked what they take.
+        await asyncio.to_thread(_check_fit, definition, release)
+        environment, parameters = await with_template(self._store, definition, request)
+        check_overrides(environment, request.overrides, request.requested_by)
+        if request.rollback and not await self._store.lineage.comes_back(release, environment):
+            raise _no_rollback(release, environment.name)
         snapshot = PromotionSnapshot(
             promotion_id=given.promotion_id,
             workflow_id=given.workflow_id,
@@ -55,8 +64,14 @@ class PromotionActivities:
             requested_by=request.requested_by,
             user_id=identity.user_id(environment.tenant_id, request.requested_by),
             reason=request.reason,
+            parameters=parameters,
+            is_rollback=request.rollback,
+            retry=request.retry,
             requested_at=given.requested_at,
         )
+        if request.retry is not None:
+            # Looked at again when the environment is the promotion's own.
+            await resumed(self._store, snapshot, request.retry)
         run = reset_run(given.run_id)
         await self._store.promotions.open(
             snapshot,
@@ -72,8 +87,26 @@ class PromotionActivities:
             promotion=snapshot,
             sampled=is_sampled(given.trace_id, given.caller, rate),
             settle_after=self._settle_after,
-            lineage=await self._store.lineage.of(release, environment),
+            # Looked up once the promotion is on record: whoever sets a freeze after this finds it.
+            has_freezes=any(
+                each.end is None or each.end > given.at
+                for each in await self._store.freezes.of(environment.tenant_id, environment.name)
+            ),
+            lineage=await self._lineage(snapshot),
         )
+
+    async def _lineage(self, promotion: PromotionSnapshot) -> Lineage:
+        found = await self._store.lineage.of(promotion.release, promotion.environment)
+        if promotion.retry is None:
+            return found
+        before = await self._store.promotions.get(promotion.retry.promotion)
+        related = RelatedPromotion(
+            promotion_id=before.id,
+            release_id=before.snapshot.release.id,
+            environment=before.snapshot.environment.name,
+            trace_id=before.trace_id,
+        )
+        return found.model_copy(update={"retried": related})
 
     @activity.defn(name="promotion.record_status")
     async def record_status(self, record: StatusRecord) -> None:
@@ -86,6 +119,7 @@ class PromotionActivities:
             record.decision,
             at=record.at,
             failure=record.failure,
+            superseded_by=record.superseded_by,
             run_id=current_run(),
         )
 
@@ -102,6 +136,14 @@ class PromotionActivities:
 
 MAX_TARGETS = 500
 """Of one deployment: the assignment of all tasks has to fit into one payload of Temporal's."""
+
+
+def _no_rollback(release: Release, environment: str) -> InputError:
+    return InputError(
+        "rollback",
+        f"{release.ref} is none that {environment!r} had before the release that it has now",
+        "roll back to one that had succeeded there earlier, or promote this one as usual",
+    )
 
 
 def _check_fit(definition: EnvironmentDefinition, release: Release) -> None:

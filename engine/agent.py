@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.errors import ErrorInterceptor
+from activities.plugin_calls import PluginCallsInterceptor
 from activities.registry import agent_activities
 from engine.config import Settings
 from engine.drivers.directory.supervision import start_services, stop_services
@@ -40,7 +41,7 @@ def build_agent(client: Client, agent: str, root: Path) -> Worker:
         client,
         task_queue=task_queue(agent),
         activities=agent_activities(agent, root),
-        interceptors=[LogInterceptor(), ErrorInterceptor()],
+        interceptors=[LogInterceptor(), PluginCallsInterceptor(), ErrorInterceptor()],
         graceful_shutdown_timeout=GRACE,
     )
 

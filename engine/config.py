@@ -6,10 +6,10 @@ import os
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engine.errors import InputError
 from engine.model.base import Duration
@@ -34,6 +34,10 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+def _directories(value: object) -> object:
+    return value.split(os.pathsep) if isinstance(value, str) else value
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -53,6 +57,10 @@ class Settings(BaseSettings):
         log_level: PROMOTE_LOG_LEVEL, `debug`, `info`, `warning` or `error`.
         dora_window: PROMOTE_DORA_WINDOW, the time over which the exported DORA figures are taken,
             such as 168h; 30 days by default.
+        plugins: PROMOTE_PLUGINS, directories of executable plugins, with `:` between them as in
+            PATH; none by default.
+        commands: PROMOTE_COMMANDS, `allow` or `deny`: whether gates and steps of the type
+            `command`, which whoever applies files writes, may run programs on this worker.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROMOTE_", env_ignore_empty=True, frozen=True)
@@ -64,6 +72,8 @@ class Settings(BaseSettings):
     log_format: Annotated[LogFormat, BeforeValidator(_lower)] | None = None
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] = LogLevel.INFO
     dora_window: Annotated[Duration, Field(gt=timedelta())] = timedelta(days=30)
+    plugins: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_directories)] = ()
+    commands: Annotated[Literal["allow", "deny"], BeforeValidator(_lower)] = "allow"
 
     @property
     def effective_database_url(self) -> str:

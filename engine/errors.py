@@ -6,6 +6,7 @@ exit code that the command line ends with, so that CI can tell the cases apart (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import ClassVar
 
@@ -80,8 +81,60 @@ class WaitTimeoutError(PromotionEngineError):
     exit_code = ExitCode.TIMED_OUT
 
 
+class CallError(PromotionEngineError):
+    """Something outside (a URL, a program) could not be called, or gave no usable answer.
+
+    Attributes:
+        retryable: whether the same call may succeed when it is made again unchanged.
+        retry_after: seconds that it asked to be left alone for; None when it said nothing.
+    """
+
+    def __init__(
+        self, message: str, *, retryable: bool = True, retry_after: float | None = None
+    ) -> None:
+        self.retryable = retryable
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class PluginError(CallError):
+    """A plugin gave no usable answer: it crashed, took too long, said too much, or refused.
+
+    Attributes:
+        kind: the class of errors that the plugin itself named; otherwise this class's name.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True, kind: str = "PluginError") -> None:
+        self.kind = kind
+        super().__init__(message, retryable=retryable)
+
+
 class GateError(PromotionEngineError):
-    """A gate could not reach a verdict because something that it reads is broken."""
+    """A gate could not reach a verdict because something that it reads is broken.
+
+    Attributes:
+        retryable: whether it may decide when it is asked again unchanged.
+        retry_after: seconds to wait before that; None for the usual pause.
+    """
+
+    def __init__(
+        self, message: str, *, retryable: bool = False, retry_after: float | None = None
+    ) -> None:
+        self.retryable = retryable
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class StepError(PromotionEngineError):
+    """A step of a template came to a negative end: a check that does not hold, a command's code.
+
+    Attributes:
+        outputs: what it learnt all the same, as JSON data by name; None for nothing.
+    """
+
+    def __init__(self, message: str, outputs: Mapping[str, object] | None = None) -> None:
+        self.outputs = outputs
+        super().__init__(message)
 
 
 class DriverError(PromotionEngineError):

@@ -13,7 +13,9 @@ from temporalio.client import Client
 from temporalio.worker import Interceptor, Worker
 
 from activities.errors import ErrorInterceptor
+from activities.plugin_calls import PluginCallsInterceptor
 from activities.registry import worker_activities
+from engine.actions.heartbeat import SECONDS
 from engine.config import TASK_QUEUE, Settings
 from engine.evidence.keys import SigningKey
 from engine.logs.interceptor import LogInterceptor
@@ -66,9 +68,17 @@ def build_worker(
         activities=worker_activities(
             store, settings.effective_signing_key, project, sink, settle_after
         ),
-        interceptors=[*interceptors, LogInterceptor(), ErrorInterceptor(), *WORKFLOW_INTERCEPTORS],
+        interceptors=[
+            *interceptors,
+            LogInterceptor(),
+            PluginCallsInterceptor(),
+            ErrorInterceptor(),
+            *WORKFLOW_INTERCEPTORS,
+        ],
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=GRACE,
+        # A call that is not wanted any more hears of it by the answer to a heartbeat.
+        max_heartbeat_throttle_interval=timedelta(seconds=SECONDS),
     )
 
 

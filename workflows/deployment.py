@@ -19,10 +19,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.contract import JobRecord
     from activities.deployment import DeploymentActivities
     from engine.converter import Undecodable
-    from engine.model import identity
     from engine.model.agent_task import AgentTask, TaskReport, TaskResult, TaskStatus
     from engine.model.deployment import (
         Assignment,
+        DeploymentPause,
         DeploymentProgress,
         DeploymentRequest,
         DeploymentResult,
@@ -30,11 +30,13 @@ with workflow.unsafe.imports_passed_through():
         TargetPlan,
     )
     from engine.model.failure import Failure
-    from engine.model.verdict import AttributeValue
+    from engine.model.freeze import Closure
+    from engine.model.verdict import AttributeValue, Override
     from engine.telemetry import events, names, spans
     from engine.telemetry.conventions import DEPLOYMENT_STATUSES
     from engine.telemetry.events import event
     from engine.telemetry.failures import failure_of, root_cause
+    from workflows.boundary import Boundary
     from workflows.children import uninterrupted
     from workflows.failures import parse
     from workflows.logs import workflow_logger
@@ -51,6 +53,17 @@ class DeploymentWorkflow:
     def __init__(self) -> None:
         self._tasks: list[TaskResult] = []
         self._targets_done = 0
+        self._boundary = Boundary()
+
+    @workflow.signal
+    def freezes_changed(self) -> None:
+        """Told while it waits for a freeze: one was set or lifted."""
+        self._boundary.look_again()
+
+    @workflow.signal
+    def override(self, override: Override) -> None:
+        """Told while it waits for a freeze: it is to be passed over."""
+        self._boundary.override(override)
 
     @workflow.run
     async def run(self, given: DeploymentRequest | Undecodable | None = None) -> DeploymentResult:
@@ -71,7 +84,7 @@ class DeploymentWorkflow:
             assignment = await workflow.execute_local_activity_method(
                 DeploymentActivities.assign_tasks,
                 args=[request, workflow.now()],
-                activity_id=str(identity.job_id(request.promotion.promotion_id, request.node_id)),
+                activity_id=str(request.job_id),
                 summary="assign the tasks",
                 **SHORT,
             )
@@ -90,7 +103,9 @@ class DeploymentWorkflow:
                 ),
             )
             for number, batch in enumerate(assignment.batches, start=1):
-                failure = await self._batch(request, assignment, number, batch)
+                failure = await self._frozen(request, number)
+                if failure is None:
+                    failure = await self._batch(request, assignment, number, batch)
                 if failure is not None:
                     status = JobStatus.FAILED
                     break
@@ -111,7 +126,7 @@ class DeploymentWorkflow:
     ) -> DeploymentResult:
         promotion = request.promotion
         result = DeploymentResult(
-            job_id=identity.job_id(promotion.promotion_id, request.node_id),
+            job_id=request.job_id,
             node_id=request.node_id,
             strategy=request.strategy.type,
             status=status,
@@ -137,6 +152,8 @@ class DeploymentWorkflow:
             names.DEPLOYMENT_TARGET_COUNT: result.target_count,
             names.DEPLOYMENT_BATCH_SIZE: result.batch_size,
         }
+        if self._boundary.waited:
+            figures[names.FREEZE_WAIT_SECONDS] = self._boundary.waited.total_seconds()
         if status in DEPLOYMENT_STATUSES:
             figures[names.DEPLOYMENT_STATUS] = DEPLOYMENT_STATUSES[status]
         spans.conclude(figures, failure)
@@ -158,6 +175,32 @@ class DeploymentWorkflow:
         if failure is not None:
             raise ApplicationError(failure.message, result, type=failure.type, non_retryable=True)
         return result
+
+    async def _frozen(self, request: DeploymentRequest, number: int) -> Failure | None:
+        """Wait until no freeze holds; what a freeze ends the deployment with, if one does."""
+
+        async def told(closure: Closure | None) -> None:
+            info = workflow.info()
+            pause = DeploymentPause(
+                node_id=request.node_id, workflow_id=info.workflow_id, closure=closure
+            )
+            await tell_promotion(request.promotion.workflow_id, "deployment_paused", pause)
+            if info.parent is not None:
+                # The step's time stands still meanwhile.
+                await tell_promotion(info.parent.workflow_id, "deployment_paused", pause)
+
+        closure = await self._boundary.passed(
+            request.promotion,
+            request.exemptions,
+            told,
+            has_begun=request.has_begun or number > 1,
+        )
+        if closure is None:
+            return None
+        return Failure(
+            type="FrozenError",
+            message=f"{closure.reason}; stopped before batch {number}, as its on_close says",
+        )
 
     async def _batch(
         self,

@@ -28,7 +28,7 @@ def details(state: PromotionState, promotion: PromotionSnapshot) -> str:
     if state.steps:
         lines += ["", "| step | status | |", "|---|---|---|"]
         lines += [
-            f"| {step.node_id} | {step.status} | {_cell(step.detail)} |" for step in state.steps
+            f"| {step.label} | {step.status} | {_cell(step.detail)} |" for step in state.steps
         ]
     lines += ["", f"promotion `{state.promotion_id}`, trace `{state.trace_id}`"]
     if state.evidence is not None:

@@ -1,4 +1,7 @@
-"""`environment.lock`: one promotion at a time deploys to an environment, in order of request."""
+"""`environment.lock`: one promotion at a time deploys to an environment, in order of request.
+
+With `queue: latest-wins` a newer promotion takes the place of the older ones in the queue.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,18 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.environment_lock import LockEnvironment, is_holder_alive, request_lock
     from engine.converter import Undecodable
-    from engine.model.lock import LockRequest, LockState, lock_workflow_id
+    from engine.model.environment import QueuePolicy
+    from engine.model.lock import (
+        LockRequest,
+        LockState,
+        Superseded,
+        SupersededRequest,
+        lock_workflow_id,
+    )
     from engine.model.promotion import PromotionSnapshot
     from engine.telemetry import events, names
     from engine.telemetry.events import event
+    from workflows import waiting
     from workflows.failures import parse
     from workflows.logs import workflow_logger
     from workflows.options import SHORT
@@ -34,12 +45,13 @@ class EnvironmentLockWorkflow:
 
     A promotion asks by the signal `request`, is told by its own signal `lock_granted` with the
     request's nonce, and gives the lock back by `release`. A holder that no longer runs gives it
-    back by being gone.
+    back by being gone. One that loses its place in the queue is told so by `lock_superseded`.
     """
 
     def __init__(self) -> None:
         self._holder: LockRequest | None = None
         self._queue: list[LockRequest] = []
+        self._superseded: list[SupersededRequest] = []
         self._early: list[Callable[[], None]] | None = []
         """Signals that came before the state was known; None when it is."""
 
@@ -56,12 +68,16 @@ class EnvironmentLockWorkflow:
         if given is not None:
             state = parse(LockState, given, "the input of environment.lock")
             self._holder, self._queue = state.holder, list(state.queue)
+            self._superseded = list(state.superseded)
         early, self._early = self._early or [], None
         for signal in early:
             signal()
         self._show()
         while True:
+            await self._tell_superseded()
             if self._holder is None and not await self._grant_next():
+                if self._superseded:
+                    continue
                 return
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(self.state())
@@ -79,7 +95,12 @@ class EnvironmentLockWorkflow:
         self._queue = [one for one in self._queue if not _replaces(wanted, one)]
         known = [one for one in (self._holder, *self._queue) if one is not None]
         if all(one.nonce != wanted.nonce for one in known):
-            self._queue.append(wanted)
+            self._queue = [one for one in self._queue if not self._gives_way(one, wanted)]
+            newest = next((one for one in self._queue if one.takes_the_place_of(wanted)), None)
+            if newest is None:
+                self._queue.append(wanted)
+            else:
+                self._supersede(wanted, newest)
             self._show()
 
     @workflow.signal
@@ -96,7 +117,32 @@ class EnvironmentLockWorkflow:
     @workflow.query
     def state(self) -> LockState:
         """Who holds the lock, and who waits for it."""
-        return LockState(holder=self._holder, queue=tuple(self._queue))
+        return LockState(
+            holder=self._holder, queue=tuple(self._queue), superseded=tuple(self._superseded)
+        )
+
+    def _gives_way(self, queued: LockRequest, wanted: LockRequest) -> bool:
+        """Whether a queued promotion loses its place to the one that asks now."""
+        if not wanted.takes_the_place_of(queued):
+            return False
+        self._supersede(queued, wanted)
+        return True
+
+    def _supersede(self, one: LockRequest, by: LockRequest) -> None:
+        notice = Superseded(nonce=one.nonce, by=by.promotion_id, release=by.release)
+        self._superseded.append(SupersededRequest(request=one, notice=notice))
+
+    async def _tell_superseded(self) -> None:
+        """Tell those that have lost their place; one that is gone need not know."""
+        while self._superseded:
+            told = self._superseded[0]
+            try:
+                await workflow.get_external_workflow_handle(
+                    told.request.workflow_id, run_id=told.request.run_id
+                ).signal("lock_superseded", told.notice)
+            except ApplicationError as error:
+                _log.info("promotion %s is gone: %s", told.request.promotion_id, error)
+            self._superseded.pop(0)
 
     async def _grant_next(self) -> bool:
         """Grant the lock to the first in the queue that still runs; False when there is none."""
@@ -119,10 +165,8 @@ class EnvironmentLockWorkflow:
 
     async def _look_after_holder(self) -> None:
         """Return when the lock is free again, or was looked after once while others wait."""
-        await workflow.wait_condition(lambda: self._holder is None or bool(self._queue))
-        try:
-            await workflow.wait_condition(lambda: self._holder is None, timeout=WATCH_INTERVAL)
-        except TimeoutError:
+        await workflow.wait_condition(lambda: self._is_free_to_act() or bool(self._queue))
+        if not await waiting.until(self._is_free_to_act, WATCH_INTERVAL):
             holder = self._holder
             if holder is not None and not await self._is_alive(holder):
                 _log.warning(
@@ -133,6 +177,9 @@ class EnvironmentLockWorkflow:
                     ),
                 )
                 self.release(holder.promotion_id)
+
+    def _is_free_to_act(self) -> bool:
+        return self._holder is None or bool(self._superseded)
 
     async def _is_alive(self, holder: LockRequest) -> bool:
         return await workflow.execute_local_activity(is_holder_alive, holder, **SHORT)
@@ -157,6 +204,7 @@ class EnvironmentLock:
     def __init__(self) -> None:
         self._nonce = ""
         self._granted = False
+        self._superseded: Superseded | None = None
         # A reset makes another run of the workflow, and deals it another seed.
         workflow.register_random_seed_callback(lambda _: self._forget())
 
@@ -164,6 +212,18 @@ class EnvironmentLock:
     def is_held(self) -> bool:
         """Whether this run has been granted the lock."""
         return self._granted
+
+    @property
+    def superseded(self) -> Superseded | None:
+        """Which promotion took this one's place in the queue; None when none did."""
+        return self._superseded
+
+    def supersede(self, notice: Superseded) -> None:
+        """The lock says that the request has lost its place; any other word is not heard."""
+        if self._nonce and notice.nonce == self._nonce and not self._granted:
+            self._superseded = notice
+        else:
+            _log.warning("dropped word of a lost place that answers no request of this run")
 
     def grant(self, nonce: str) -> None:
         """The lock says that the request with this nonce has it; any other word is not heard."""
@@ -173,12 +233,13 @@ class EnvironmentLock:
             _log.warning("dropped a grant of the lock that answers no request of this run")
 
     def _forget(self) -> None:
-        self._nonce, self._granted = "", False
+        self._nonce, self._granted, self._superseded = "", False, None
 
     async def acquire(self, promotion: PromotionSnapshot) -> None:
         """Ask for the lock and wait until it is granted, however long that takes.
 
         A run that came of a reset asks again: what was granted was granted to the run before.
+        Returns without the lock when a newer promotion has taken this one's place.
         """
         asked_at = workflow.now()
         name = promotion.environment.name
@@ -186,7 +247,17 @@ class EnvironmentLock:
             self._nonce = str(workflow.uuid4())
             await self._request(promotion, self._nonce)
             _log.info("waits for its turn in %s", name, extra=event(events.LOCK_WAITING))
-            await workflow.wait_condition(lambda: self._granted or not self._nonce)
+            await workflow.wait_condition(
+                lambda: self._granted or self._superseded is not None or not self._nonce
+            )
+            if self._superseded is not None:
+                _log.info(
+                    "%s takes its place in the queue of %s",
+                    self._superseded.release,
+                    name,
+                    extra=event(events.LOCK_SUPERSEDED),
+                )
+                return
         waited = (workflow.now() - asked_at).total_seconds()
         _log.info(
             "its turn in %s came after %.1f s",
@@ -208,6 +279,9 @@ class EnvironmentLock:
                     release=promotion.release.ref,
                     requested_by=promotion.requested_by,
                     at=workflow.now(),
+                    requested_at=promotion.requested_at,
+                    supersedes=promotion.environment.queue is QueuePolicy.LATEST_WINS,
+                    is_rollback=promotion.is_rollback,
                 ),
             ),
             summary=f"lock of {promotion.environment.name}",

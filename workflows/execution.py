@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
@@ -14,27 +13,34 @@ with workflow.unsafe.imports_passed_through():
     from engine.converter import Undecodable
     from engine.model import identity
     from engine.model.approval import Vote
-    from engine.model.deployment import DeploymentResult
-    from engine.model.execution import ExecutionRequest, ExecutionResult, StepResult, StepStatus
+    from engine.model.base import Json
+    from engine.model.canonical import canonical_json
+    from engine.model.deployment import DeploymentPause, DeploymentResult
+    from engine.model.execution import (
+        MAX_RUN_OUTPUT_BYTES,
+        ExecutionRequest,
+        ExecutionResult,
+        StepResult,
+        StepStatus,
+    )
     from engine.model.failure import Failure
+    from engine.model.operation import StepAction
     from engine.model.promotion import PromotionSnapshot, StepState
-    from engine.model.template import Node, OnFailure, Template
-    from engine.telemetry import events, names, spans
-    from engine.telemetry.conventions import RESULTS, TASK_TYPES
-    from engine.telemetry.events import event
+    from engine.model.template import Node, Template
+    from engine.telemetry import names, spans
+    from engine.telemetry.conventions import RESULTS
     from engine.telemetry.failures import failure_of
-    from engine.telemetry.redaction import inputs_attribute
     from engine.telemetry.scope import instance, is_evicting
-    from engine.templates import schedule
+    from engine.templates.schedule import Schedule
     from workflows.children import uninterrupted, whole
     from workflows.failures import parse
-    from workflows.gates import Votes
-    from workflows.logs import workflow_logger
+    from workflows.occasions import Occasions
     from workflows.options import SHORT
     from workflows.signals import tell_promotion
-    from workflows.steps import StepFailed, StepRunner
-
-_log = workflow_logger(__name__)
+    from workflows.step import Step
+    from workflows.step_actions import StepActions
+    from workflows.step_run import StepRun
+    from workflows.steps import StepRunner
 
 
 @workflow.defn(name="workflow.execute")
@@ -44,19 +50,41 @@ class ExecutionWorkflow:
     _request: ExecutionRequest
     _promotion: PromotionSnapshot
     _template: Template
+    _schedule: Schedule
 
     def __init__(self) -> None:
         self._instance = instance()
-        self._votes = Votes()
+        self._occasions = Occasions()
+        self._retries = StepActions()
+        self._advances = StepActions()
         self._steps: dict[str, StepResult] = {}
+        self._taken_back: dict[str, StepResult] = {}
+        self._runs: dict[str, StepRun] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._deployments: list[DeploymentResult] = []
         self._telling: set[asyncio.Task[None]] = set()
 
     @workflow.signal
     def vote(self, vote: Vote) -> None:
-        """A vote that came in while the template runs."""
-        self._votes.add(vote)
+        """A vote that came in while the template runs, or one that was withdrawn meanwhile."""
+        self._occasions.take_vote(vote)
+
+    @workflow.signal
+    def retry(self, action: StepAction) -> None:
+        """Somebody has a halted step tried again."""
+        self._retries.add(action)
+
+    @workflow.signal
+    def deployment_paused(self, pause: DeploymentPause) -> None:
+        """A deployment waits for a freeze to end, or goes on."""
+        run = self._runs.get(pause.node_id)
+        if run is not None:
+            run.pause(pause.closure)
+
+    @workflow.signal
+    def advance(self, action: StepAction) -> None:
+        """Somebody lets a waiting step go on."""
+        self._advances.add(action)
 
     @workflow.run
     async def run(self, given: ExecutionRequest | Undecodable | None = None) -> ExecutionResult:
@@ -72,10 +100,14 @@ class ExecutionWorkflow:
         self._request = parse(ExecutionRequest, given, "the input of workflow.execute")
         self._promotion = self._request.promotion
         self._template = self._promotion.environment.template
-        self._votes.start_with(self._request.votes)
+        self._occasions.start_with(self._request.votes)
+        self._schedule = Schedule(
+            self._template, {step.node_id: step.status for step in self._request.taken_over}
+        )
         cancelled, broken = False, None
         try:
             await whole(self._record_run(StepStatus.RUNNING))
+            await self._take_over()
             await self._run_nodes()
         except asyncio.CancelledError:
             cancelled = True
@@ -87,6 +119,8 @@ class ExecutionWorkflow:
         finally:
             if not is_evicting(self._instance):
                 await self._end_running()
+        if not cancelled and broken is None:
+            broken = await self._take_back()
         return await uninterrupted(self._conclude(broken, cancelled=cancelled))
 
     async def _conclude(self, broken: Failure | None, *, cancelled: bool) -> ExecutionResult:
@@ -97,8 +131,9 @@ class ExecutionWorkflow:
             cancelled = True
         for node in self._template.nodes:
             if node.id not in self._steps:
+                self._steps[node.id] = self._skipped(node)
                 try:
-                    await self._finish(node, self._skipped(node))
+                    await self._finish(self._steps[node.id])
                 except FailureError as error:
                     broken = broken or failure_of(error)
         result = self._result(failure, broken, cancelled=cancelled)
@@ -113,26 +148,40 @@ class ExecutionWorkflow:
             raise ApplicationError(failure.message, result, type=failure.type, non_retryable=True)
         return result
 
+    async def _take_over(self) -> None:
+        """Record the steps that a promotion before this one has done."""
+        for step in self._request.taken_over:
+            self._steps[step.node_id] = step
+            await whole(self._finish(step))
+
     async def _run_nodes(self) -> None:
-        while self._failure() is None:
-            ended = {node_id: step.status for node_id, step in self._steps.items()}
-            for node in schedule.ready(self._template, ended):
-                if node.id not in self._running:
-                    self._running[node.id] = asyncio.create_task(self._run_node(node))
+        while True:
+            for node in self._schedule.begin():
+                self._running[node.id] = asyncio.create_task(self._run_node(node))
             pending = [task for task in self._running.values() if not task.done()]
-            if not pending:
+            if not pending or self._schedule.is_over:
                 return
             done, _ = await workflow.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
 
+    async def _run_node(self, node: Node) -> None:
+        await self._tell(_begun(node, node.type))
+        run = self._runs[node.id] = self._step_run(Step.of(node, self._promotion.promotion_id))
+        result = await run.run()
+        self._steps[node.id] = result
+        self._schedule.end(node.id, result.status)
+        await uninterrupted(self._finish(result))
+
     async def _end_running(self) -> None:
-        # When a step has failed, a deployment beside it is let end, and waiting is cut short. A
+        # When a step has failed, work beside it is let end, and waiting is cut short. A
         # cancellation ends all of them.
         pending = {id_: task for id_, task in self._running.items() if not task.done()}
-        types = {node.id: node.type for node in self._template.nodes}
         for node_id, task in pending.items():
-            if self._failure() is None or types[node_id] != "deploy":
+            run = self._runs.get(node_id)
+            if run is not None:
+                run.wind_down()
+            if self._schedule.failed is None or run is None or run.is_pausing:
                 task.cancel()
         while any(not task.done() for task in pending.values()):
             try:
@@ -142,70 +191,63 @@ class ExecutionWorkflow:
                 for task in pending.values():
                     task.cancel()
 
-    def _failure(self) -> Failure | None:
-        for node in self._template.nodes:
-            step = self._steps.get(node.id)
-            if step and step.failure is not None and node.on_failure is OnFailure.FAIL:
-                message = f"step {node.id}: {step.failure.message}"
-                return step.failure.model_copy(update={"message": message})
+    async def _take_back(self) -> Failure | None:
+        """Take back what is to be taken back. A cancellation leaves the rest as it is.
+
+        Returns:
+            What broke of the engine itself, so that it could not go on; None for nothing.
+        """
+        try:
+            for node in self._schedule.compensations():
+                step = Step.back(node, self._promotion.promotion_id)
+                await self._tell(_begun(node, step.type, compensates=True))
+                result = self._taken_back[node.id] = await self._step_run(step).run()
+                await uninterrupted(self._finish(result))
+                if result.status is StepStatus.CANCELLED:
+                    break
+        except asyncio.CancelledError:
+            return None
+        except FailureError as error:
+            return None if is_cancelled_exception(error) else failure_of(error)
         return None
 
-    async def _run_node(self, node: Node) -> None:
-        started_at = workflow.now()
-        run_id = identity.step_run_id(self._promotion.promotion_id, node.id)
-        await self._tell(node, StepStatus.RUNNING, "")
-        runner = StepRunner(
-            self._request,
-            self._votes,
-            self._deployments,
-            lambda verdict: self._waits(node, verdict.reason),
+    def _step_run(self, step: Step) -> StepRun:
+        runner = StepRunner(self._request, self._occasions, self._advances, self._deployments)
+        return StepRun(
+            step,
+            self._promotion,
+            runner,
+            self._retries,
+            lambda: tuple(self._steps.values()),
+            self._is_too_much,
+            self._tell_later,
         )
-        attributes = {
-            names.STEP_RUN_ID: str(run_id),
-            names.STEP_NODE_ID: node.id,
-            names.STEP_INPUTS: inputs_attribute(node.inputs),
-            names.CICD_TASK_NAME: node.id,
-            names.CICD_TASK_RUN_ID: str(run_id),
-        }
-        if node.type in TASK_TYPES:
-            attributes[names.CICD_TASK_TYPE] = TASK_TYPES[node.type]
-        status, detail, failure = StepStatus.SUCCEEDED, "", None
-        with spans.span(names.step(node.type), str(run_id), attributes) as span:
-            _log.debug("step %s starts", node.id, extra=_event(events.STEP_STARTED, node))
-            try:
-                detail = await asyncio.wait_for(runner.run(node), node.timeout.total_seconds())
-            except TimeoutError:
-                status = StepStatus.FAILED
-                failure = Failure(
-                    type="StepTimeoutError", message=f"did not end within {node.timeout}"
-                )
-            except StepFailed as error:
-                status, failure = StepStatus.FAILED, error.failure
-            except (FailureError, asyncio.CancelledError) as error:
-                if is_cancelled_exception(error):
-                    status = StepStatus.CANCELLED
-                else:
-                    status, failure = StepStatus.FAILED, failure_of(error)
-            span.set({names.CICD_TASK_RUN_RESULT: RESULTS[status]})
-            if failure is not None:
-                span.fail(failure)
-            _tell_end(node, status, detail, failure)
-        await uninterrupted(
-            self._finish(
-                node,
-                StepResult(
-                    node_id=node.id,
-                    type=node.type,
-                    run_id=run_id,
-                    status=status,
-                    detail=detail,
-                    failure=failure,
-                    inputs=node.inputs,
-                    started_at=started_at,
-                    ended_at=workflow.now(),
-                ),
-            )
-        )
+
+    def _is_too_much(self, outputs: dict[str, Json]) -> bool:
+        """Whether the run's steps would put out more than can travel together."""
+        all_of_them = [step.outputs for step in self._steps.values()]
+        return len(canonical_json([*all_of_them, outputs])) > MAX_RUN_OUTPUT_BYTES
+
+    def _failure(self) -> Failure | None:
+        node = self._schedule.failed
+        failure = None if node is None else self._steps[node.id].failure
+        if node is None or failure is None:
+            return None
+        message = f"step {node.id}: {failure.message}"
+        compensated, left = [], []
+        for each in self._schedule.compensations():
+            result = self._taken_back.get(each.id)
+            if result is not None and result.status is StepStatus.SUCCEEDED:
+                compensated.append(each.id)
+            elif result is not None and result.failure is not None:
+                left.append(f"{each.id} ({result.failure.message})")
+            else:
+                left.append(each.id)
+        if compensated:
+            message += f"; taken back: {', '.join(compensated)}"
+        if left:
+            message += f"; not taken back: {', '.join(left)}"
+        return failure.model_copy(update={"message": message})
 
     def _skipped(self, node: Node) -> StepResult:
         now = workflow.now()
@@ -219,29 +261,19 @@ class ExecutionWorkflow:
             ended_at=now,
         )
 
-    async def _finish(self, node: Node, result: StepResult) -> None:
-        self._steps[node.id] = result
+    async def _finish(self, result: StepResult) -> None:
         await workflow.execute_local_activity_method(
             ExecutionActivities.record_step,
             StepRecord(promotion_id=self._promotion.promotion_id, result=result),
             **SHORT,
         )
-        detail = result.detail if result.failure is None else result.failure.message
-        await self._tell(node, result.status, detail)
+        await self._tell(_ended(result))
 
-    async def _tell(self, node: Node, status: StepStatus, detail: str) -> None:
-        await tell_promotion(
-            self._promotion.workflow_id,
-            "step_progress",
-            StepState(node_id=node.id, type=node.type, status=status.value, detail=detail),
-        )
+    async def _tell(self, state: StepState) -> None:
+        await tell_promotion(self._promotion.workflow_id, "step_progress", state)
 
-    def _waits(self, node: Node, reason: str) -> None:
-        _log.info("step %s waits: %s", node.id, reason, extra=_event(events.STEP_WAITING, node))
-        self._tell_later(node, StepStatus.WAITING, reason)
-
-    def _tell_later(self, node: Node, status: StepStatus, detail: str) -> None:
-        told = asyncio.create_task(self._tell(node, status, detail))
+    def _tell_later(self, state: StepState) -> None:
+        told = asyncio.create_task(self._tell(state))
         # The loop itself keeps only weak references to its tasks.
         self._telling.add(told)
         told.add_done_callback(self._telling.discard)
@@ -258,7 +290,10 @@ class ExecutionWorkflow:
             template=self._template.name,
             template_version=self._template.version,
             status=status,
-            steps=tuple(self._steps[node.id] for node in self._template.nodes),
+            steps=(
+                *(self._steps[node.id] for node in self._template.nodes),
+                *self._taken_back.values(),
+            ),
             deployments=tuple(self._deployments),
             failure=told,
             broke=failure is None and broken is not None,
@@ -282,17 +317,22 @@ class ExecutionWorkflow:
         )
 
 
-def _event(name: str, node: Node, **more: str | None) -> dict[str, Any]:
-    return event(name, {names.STEP_NODE_ID: node.id, events.STEP_TYPE: node.type, **more})
+def _begun(node: Node, type: str, *, compensates: bool = False) -> StepState:
+    return StepState(
+        node_id=node.id,
+        type=type,
+        status=StepStatus.RUNNING.value,
+        compensates=node.id if compensates else None,
+    )
 
 
-def _tell_end(node: Node, status: StepStatus, detail: str, failure: Failure | None) -> None:
-    about = {events.STEP_STATUS: status.value}
-    if failure is None:
-        extra = _event(events.STEP_ENDED, node, **about)
-        _log.info(
-            "step %s %s%s", node.id, status.value, f": {detail}" if detail else "", extra=extra
-        )
-        return
-    extra = _event(events.STEP_ENDED, node, **about, **{names.ERROR_TYPE: failure.type})
-    _log.error("step %s failed: %s", node.id, failure.message, extra=extra)
+def _ended(result: StepResult) -> StepState:
+    return StepState(
+        node_id=result.node_id,
+        type=result.type,
+        status=result.status.value,
+        detail=result.detail if result.failure is None else result.failure.message,
+        attempt=result.attempt,
+        outputs=result.outputs,
+        compensates=result.compensates,
+    )

@@ -12,11 +12,10 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contract import GateRecord
-    from activities.gate import GateActivities
     from activities.promotion import PromotionActivities
-    from engine.gates.protocol import GateContext
+    from engine.gates.asking import NOT_NEEDED
+    from engine.gates.freezes import STOP_THE_LINE, keeper
     from engine.model import identity
-    from engine.model.approval import Vote
     from engine.model.environment import Gate
     from engine.model.failure import Failure
     from engine.model.promotion import PromotionSnapshot
@@ -29,113 +28,44 @@ with workflow.unsafe.imports_passed_through():
         GateOutcome,
         GateResult,
         GateState,
+        Override,
+        Skip,
         Verdict,
     )
     from engine.telemetry import events, names, spans
     from engine.telemetry.events import event
     from engine.telemetry.failures import failure_of
     from engine.telemetry.scope import instance, is_evicting
+    from workflows.asking import settle
     from workflows.children import whole
     from workflows.logs import workflow_logger
+    from workflows.occasions import Occasions
     from workflows.options import SHORT
 
 _log = workflow_logger(__name__)
-
-SHORTEST_WAIT = 1.0
-"""Seconds; a gate that defers to a time that has passed must not be asked without a pause."""
-
-
-async def ask(
-    gate: Gate, promotion: PromotionSnapshot, votes: tuple[Vote, ...], opened_at: datetime
-) -> Verdict:
-    """Ask one gate for its verdict now.
-
-    Raises:
-        FailureError: the gate broke.
-    """
-    answer = await workflow.execute_local_activity_method(
-        GateActivities.evaluate,
-        GateContext(
-            gate=gate,
-            promotion=promotion,
-            votes=votes,
-            opened_at=opened_at,
-            now=workflow.now(),
-        ),
-        summary=f"gate {gate.name}",
-        **SHORT,
-    )
-    return answer.verdict
-
-
-class Votes:
-    """The votes of a promotion; everything that waits for one is told."""
-
-    def __init__(self) -> None:
-        self._votes: tuple[Vote, ...] = ()
-
-    @property
-    def all(self) -> tuple[Vote, ...]:
-        """All votes, oldest first."""
-        return self._votes
-
-    def start_with(self, votes: tuple[Vote, ...]) -> None:
-        """Put votes before those that have come in already."""
-        self._votes = (*votes, *self._votes)
-
-    def add(self, vote: Vote) -> None:
-        """Add a vote."""
-        self._votes = (*self._votes, vote)
-
-    async def wait_for_more(self, than: int, until: datetime | None) -> None:
-        """Sleep until there are more than `than` votes, or until the given time."""
-        timeout = None
-        if until is not None:
-            timeout = max(SHORTEST_WAIT, (until - workflow.now()).total_seconds())
-        try:
-            await workflow.wait_condition(lambda: len(self._votes) > than, timeout=timeout)
-        except TimeoutError:
-            return
-
-
-async def settle(
-    gate: Gate,
-    promotion: PromotionSnapshot,
-    votes: Votes,
-    opened_at: datetime,
-    deferred: Callable[[Defer], None],
-) -> Allow | Deny:
-    """Ask a gate again and again, at the times that it names, until it allows or denies.
-
-    Raises:
-        FailureError: the gate broke.
-    """
-    while True:
-        seen = len(votes.all)
-        verdict = await ask(gate, promotion, votes.all, opened_at)
-        if isinstance(verdict, Deny):
-            return verdict
-        if isinstance(verdict, Allow):
-            if len(votes.all) == seen:
-                return verdict
-            # What was said while the gate decided may be a rejection.
-            continue
-        deferred(verdict)
-        await votes.wait_for_more(seen, verdict.until)
 
 
 class GateEvaluation:
     """All gates of one promotion.
 
+    Where none of the environment's gates looks at the freezes by hand, `STOP_THE_LINE` does, once
+    there are any.
+
     Args:
         changed: called whenever a gate's state has changed.
+        is_frozen: whether there are, or have been, freezes by hand for the environment.
     """
 
     def __init__(
-        self, promotion: PromotionSnapshot, votes: Votes, changed: Callable[[], None]
+        self,
+        promotion: PromotionSnapshot,
+        occasions: Occasions,
+        changed: Callable[[], None],
+        is_frozen: Callable[[], bool] = lambda: False,
     ) -> None:
         self._promotion = promotion
-        self._votes = votes
+        self._is_frozen = is_frozen
+        self._occasions = occasions
         self._changed = changed
         self._heard: set[str] = set()
         self._instance = instance()
@@ -168,6 +98,8 @@ class GateEvaluation:
                 gate.name: asyncio.create_task(self._evaluate(gate))
                 for gate in promotion.environment.gates
             }
+            if keeper(promotion.environment) is STOP_THE_LINE:
+                tasks[STOP_THE_LINE.name] = asyncio.create_task(self._stand_by())
             decision = Decision.DENY
             try:
                 try:
@@ -179,6 +111,7 @@ class GateEvaluation:
                 decision = self._decision()
             finally:
                 if not is_evicting(self._instance):
+                    evaluation.set({names.PROMOTION_GATES: tuple(self._states)})
                     evaluation.set({names.PROMOTION_DECISION: decision.value})
         return decision
 
@@ -196,12 +129,41 @@ class GateEvaluation:
         pending = {name: task for name, task in tasks.items() if not task.done()}
         for name, task in pending.items():
             # One that has its result is only about to store it.
-            if self._states[name].result is None:
+            if name not in self._states or self._states[name].result is None:
                 task.cancel()
         if pending:
             await workflow.wait(pending.values())
         for task in tasks.values():
             task.result()
+
+    async def _stand_by(self) -> None:
+        """Evaluate `STOP_THE_LINE` as soon as there are freezes; not at all when there are none."""
+        others = len(self._states)
+        try:
+            await workflow.wait_condition(lambda: self._is_frozen() or len(self.results) == others)
+        except asyncio.CancelledError:
+            # The others have decided, or the promotion was cancelled: nobody was asked here.
+            return
+        if self._is_frozen():
+            gate = STOP_THE_LINE
+            self._states[gate.name] = GateState(name=gate.name, type=gate.type)
+            await self._evaluate(gate)
+
+    def override_late(self, override: Override) -> GateResult | None:
+        """Take note that a gate which had passed is passed over now; its result, if it has one."""
+        state = self._states.get(override.gate)
+        if state is None or state.result is None:
+            return None
+        result = state.result.model_copy(
+            update={
+                "outcome": GateOutcome.OVERRIDDEN,
+                "reason": f"overridden by {override.user}: {override.reason}",
+                "overridden": override,
+            }
+        )
+        self._states[override.gate] = state.model_copy(update={"result": result})
+        self._changed()
+        return result
 
     def _decision(self) -> Decision:
         good = (GateOutcome.PASSED, GateOutcome.OVERRIDDEN, GateOutcome.SKIPPED)
@@ -224,6 +186,7 @@ class GateEvaluation:
             _tell(result)
         self._states[gate.name] = GateState(name=gate.name, type=gate.type, result=result)
         self._heard.add(gate.name)
+        self._occasions.ring()
         self._changed()
         await workflow.execute_local_activity_method(
             PromotionActivities.record_gate,
@@ -232,18 +195,12 @@ class GateEvaluation:
         )
 
     async def _decide(self, gate: Gate, opened_at: datetime) -> GateResult:
-        latest: list[Defer] = []
+        latest: list[Verdict] = []
 
         def deferred(verdict: Defer) -> None:
+            if not latest or latest[0].reason != verdict.reason:
+                _tell_wait(gate, verdict)
             latest[:] = [verdict]
-            _log.info(
-                "gate %s waits: %s",
-                gate.name,
-                verdict.reason,
-                extra=event(
-                    events.GATE_WAITING, {names.GATE_TYPE: gate.type, names.GATE_NAME: gate.name}
-                ),
-            )
             self._heard.add(gate.name)
             self._states[gate.name] = GateState(
                 name=gate.name,
@@ -252,22 +209,75 @@ class GateEvaluation:
                 until=verdict.until,
                 who=verdict.who,
                 attributes=verdict.attributes,
+                callback_token=verdict.callback_token,
             )
             self._changed()
 
         try:
-            verdict = await settle(gate, self._promotion, self._votes, opened_at, deferred)
+            verdict = await settle(
+                gate,
+                self._promotion,
+                self._occasions,
+                opened_at,
+                deferred,
+                lambda: self.results,
+                lambda: self._is_last(gate),
+                latest.append,
+            )
         except (FailureError, asyncio.CancelledError) as error:
             if isinstance(error, FailureError) and not is_cancelled_exception(error):
                 failure = failure_of(error)
-                reason = f"the gate broke: {failure.message}"
-                return _result(gate, opened_at, GateOutcome.FAILED, reason, None, failure)
+                return _broken(gate, opened_at, failure)
             # Another gate has decided, or the promotion was cancelled: this one has no say.
-            reason = "its say was not needed any more"
-            heard = latest[0] if latest else None
+            reason = NOT_NEEDED
+            heard = latest[-1] if latest else None
             return _result(gate, opened_at, GateOutcome.SKIPPED, reason, heard)
-        outcome = GateOutcome.PASSED if isinstance(verdict, Allow) else GateOutcome.FAILED
+        if isinstance(verdict, Override):
+            reason = f"overridden by {verdict.user}: {verdict.reason}"
+            heard = latest[-1] if latest else None
+            outcome = GateOutcome.OVERRIDDEN
+            return _result(gate, opened_at, outcome, reason, heard, overridden=verdict)
+        outcome = _OUTCOMES[type(verdict)]
         return _result(gate, opened_at, outcome, verdict.reason, verdict)
+
+    def _is_last(self, gate: Gate) -> bool:
+        """Whether a gate that looks at the clock is asked after all that may take their time."""
+        if gate.type != _LOOKS_LAST:
+            return True
+        return all(
+            state.result is not None
+            for state in self.states
+            if state.type not in (_LOOKS_LAST, _READS_RESULTS)
+        )
+
+
+_LOOKS_LAST = "freeze_window"
+_READS_RESULTS = "policy"
+_OUTCOMES: dict[type[Allow | Deny | Skip], GateOutcome] = {
+    Allow: GateOutcome.PASSED,
+    Deny: GateOutcome.FAILED,
+    Skip: GateOutcome.SKIPPED,
+}
+
+
+def _broken(gate: Gate, opened_at: datetime, failure: Failure) -> GateResult:
+    reason = f"the gate broke: {failure.message}"
+    outcome = GateOutcome.FAILED
+    if gate.on_error == "allow":
+        reason, outcome = f"{reason}; passed over, since its on_error is allow", GateOutcome.PASSED
+    return _result(gate, opened_at, outcome, reason, None, failure)
+
+
+def _tell_wait(gate: Gate, verdict: Defer) -> None:
+    # What waits for other gates only is nothing that a person or a clock has to do with.
+    is_news = verdict.until is not None or bool(verdict.who) or bool(verdict.callback_token)
+    _log.log(
+        logging.INFO if is_news else logging.DEBUG,
+        "gate %s waits: %s",
+        gate.name,
+        verdict.reason,
+        extra=event(events.GATE_WAITING, {names.GATE_TYPE: gate.type, names.GATE_NAME: gate.name}),
+    )
 
 
 def _tell(result: GateResult) -> None:
@@ -294,6 +304,7 @@ def _result(
     reason: str,
     verdict: Verdict | None,
     error: Failure | None = None,
+    overridden: Override | None = None,
 ) -> GateResult:
     now = workflow.now()
     waited = (now - opened_at).total_seconds()
@@ -309,6 +320,10 @@ def _result(
             for key, value in attributes.items()
         },
         inputs=verdict.inputs if verdict is not None else {},
+        evidence=verdict.evidence if verdict is not None else {},
+        facts=verdict.facts if verdict is not None else {},
+        asked_at=verdict.asked_at if verdict is not None else None,
+        overridden=overridden,
         rejected_by=verdict.rejected_by if isinstance(verdict, Deny) else None,
         error=error,
         started_at=opened_at,

@@ -19,9 +19,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.promotion import PromotionActivities
     from activities.trace import SettleRequest
     from engine.model import identity
-    from engine.model.approval import CancelInput, VoteDecision
+    from engine.model.approval import CancelInput
     from engine.model.deployment import DeploymentProgress
     from engine.model.execution import ExecutionRequest, ExecutionResult
+    from engine.model.lineage import Lineage
+    from engine.model.lock import Superseded
+    from engine.model.obstacle import Explanation
     from engine.model.promotion import (
         PromotionRequest,
         PromotionResult,
@@ -30,38 +33,42 @@ with workflow.unsafe.imports_passed_through():
         StepState,
     )
     from engine.model.verdict import Decision
+    from engine.policy import explanation
     from engine.telemetry import events, names, spans
     from engine.telemetry.events import event
     from engine.telemetry.failures import failure_of, root_cause
     from engine.telemetry.scope import instance, is_evicting
-    from workflows.ballot import Ballot
+    from workflows import auto_promotion, overriding
+    from workflows.answered_gates import AnsweredGates
     from workflows.children import started, uninterrupted
     from workflows.environment_lock import EnvironmentLock
     from workflows.execution import ExecutionWorkflow
     from workflows.failures import PROMOTION_FAILED, carried, parse, refuse
     from workflows.gates import GateEvaluation
     from workflows.logs import workflow_logger
+    from workflows.operating import OperatedSteps
     from workflows.options import SHORT
     from workflows.record import PromotionRecord
     from workflows.settlement import leave_behind
+    from workflows.taking_over import taken_over
+    from workflows.voted_on import VotedOn
 
 _log = workflow_logger(__name__)
 
 
 @workflow.defn(name="promotion.request")
-class PromotionWorkflow:
+class PromotionWorkflow(OperatedSteps, VotedOn, AnsweredGates):
     """Carries one release to one environment and proves afterwards what happened."""
 
     def __init__(self) -> None:
+        super().__init__()
         info = workflow.info()
         self._instance = instance()
         self._id = identity.promotion_id(info.workflow_id, info.first_execution_run_id)
-        self._ballot = Ballot()
         self._request: PromotionRequest | None = None
-        self._refusal: ApplicationError | None = None
-        self._record: PromotionRecord | None = None
         self._work: asyncio.Task[None] | None = None
         self._lock = EnvironmentLock()
+        self._lineage = Lineage()
         self._sampled = False
         self._settle_after: timedelta | None = None
 
@@ -122,6 +129,8 @@ class PromotionWorkflow:
                     after=self._settle_after,
                 )
             )
+        if record.is_stored:
+            await auto_promotion.after_the_end(record.promotion, result.status, record.execution)
         return result
 
     async def _accept(self, given: Any) -> PromotionRecord:
@@ -144,7 +153,10 @@ class PromotionWorkflow:
         spans.bind(resolution.promotion, sampled=resolution.sampled)
         spans.follows(resolution.lineage)
         self._sampled, self._settle_after = resolution.sampled, resolution.settle_after
-        self._record = PromotionRecord(resolution.promotion, self._ballot.votes)
+        self._lineage = resolution.lineage
+        self._record = PromotionRecord(resolution.promotion, self._ballot.occasions)
+        if resolution.has_freezes:
+            self._freezing.note()
         promotion = resolution.promotion
         _log.info(
             "%s to %s requested by %s",
@@ -175,7 +187,10 @@ class PromotionWorkflow:
 
     async def _carry_out(self, record: PromotionRecord) -> None:
         await record.change(PromotionStatus.PENDING)
-        record.gates = GateEvaluation(record.promotion, self._ballot.votes, record.show)
+        self._override_as_requested(record)
+        record.gates = GateEvaluation(
+            record.promotion, self._ballot.occasions, record.show, self._freezing.are_known
+        )
         record.decision = await record.gates.run()
         _log.info(
             "the gates %s the promotion",
@@ -187,31 +202,50 @@ class PromotionWorkflow:
         if record.decision is Decision.DENY:
             record.deny()
             return
+        await auto_promotion.before_deploying(record.promotion, self._lineage)
         queued_at = workflow.now()
+        self._freezing.decided()
         try:
             # A reset that takes the lock away shows at the latest when the status is stored.
             while not self._lock.is_held:
                 await record.change(PromotionStatus.QUEUED)
                 await self._lock.acquire(record.promotion)
                 record.queued_for = workflow.now() - queued_at
+                if self._lock.superseded is not None:
+                    record.superseded(self._lock.superseded)
+                    return
                 await record.change(PromotionStatus.RUNNING)
+            await self._freezing.wait(record)
+            record.frozen_for = self._freezing.waited
             await self._execute(record)
         finally:
             if not is_evicting(self._instance):
                 await uninterrupted(self._lock.release(record.promotion))
 
+    def _override_as_requested(self, record: PromotionRecord) -> None:
+        asked = {} if self._request is None else self._request.overrides
+        for gate, reason in asked.items():
+            given = {"user": record.promotion.requested_by, "gate": gate, "reason": reason}
+            overriding.take(record, self._ballot.occasions, given)
+
     async def _execute(self, record: PromotionRecord) -> None:
-        promotion, seen = record.promotion, self._ballot.votes.all
+        promotion, seen = record.promotion, self._ballot.occasions.votes
+        done = await taken_over(promotion)
         try:
             execution = self._ballot.execution = await started(
                 workflow.start_child_workflow(
                     ExecutionWorkflow.run,
-                    ExecutionRequest(promotion=promotion, votes=seen),
+                    ExecutionRequest(
+                        promotion=promotion,
+                        votes=seen,
+                        taken_over=done,
+                        exemptions=self._freezing.exemptions(record),
+                    ),
                     id=f"promotion/{promotion.promotion_id}/workflow",
                     static_summary=f"template {promotion.environment.template.name}",
                 )
             )
-            await self._ballot.forward_since(len(seen))
+            await self._ballot.forward_since(seen)
             record.executed(await execution)
         except ChildWorkflowError as error:
             if is_cancelled_exception(error):
@@ -236,35 +270,19 @@ class PromotionWorkflow:
             trace_id=spans.trace_id(),
         )
 
+    @workflow.query
+    def explain(self) -> Explanation:
+        """Why the promotion is not further, as far as it knows itself; or why it ended so."""
+        if self._record is None:
+            return explanation.explain(self.status())
+        record = self._record
+        return explanation.explain(record.state(), record.promotion.environment, record.execution)
+
     @workflow.update
     async def accepted(self) -> PromotionState:
         """Answer as soon as the request is resolved, or fail with the reason why it is refused."""
         await self._until_accepted()
         return self._known().state()
-
-    @workflow.update
-    async def approve(self, given: Any = None) -> PromotionState:
-        """Approve the promotion: `{"user": "bob", "comment": "looks good"}`."""
-        await self._until_accepted()
-        await self._ballot.cast(self._known(), given, VoteDecision.APPROVE)
-        return self._known().state()
-
-    @approve.validator
-    def validate_approve(self, given: Any = None) -> None:
-        """Refuse a vote that cannot count, with the reason and without a trace in the history."""
-        self._ballot.check(self._record, given, VoteDecision.APPROVE)
-
-    @workflow.update
-    async def reject(self, given: Any = None) -> PromotionState:
-        """Reject the promotion, which ends it: `{"user": "bob", "comment": "not today"}`."""
-        await self._until_accepted()
-        await self._ballot.cast(self._known(), given, VoteDecision.REJECT)
-        return self._known().state()
-
-    @reject.validator
-    def validate_reject(self, given: Any = None) -> None:
-        """Refuse a vote that cannot count, with the reason and without a trace in the history."""
-        self._ballot.check(self._record, given, VoteDecision.REJECT)
 
     @workflow.update
     async def cancel(self, given: Any = None) -> PromotionState:
@@ -297,25 +315,19 @@ class PromotionWorkflow:
         self._lock.grant(nonce)
 
     @workflow.signal
+    def lock_superseded(self, notice: Superseded) -> None:
+        """Told by `environment.lock` when a newer promotion has taken this one's place."""
+        self._lock.supersede(notice)
+
+    @workflow.signal
     def step_progress(self, step: StepState) -> None:
         """Told by `workflow.execute` when a step starts, waits or ends."""
         if self._record is not None:
             self._record.step(step)
+            self._freezing.stepped(self._record, step)
 
     @workflow.signal
     def deployment_progress(self, progress: DeploymentProgress) -> None:
         """Told by `deployment.execute` when a batch starts."""
         if self._record is not None:
             self._record.progress(progress)
-
-    async def _until_accepted(self) -> None:
-        await workflow.wait_condition(lambda: self._record is not None or self._refusal is not None)
-        if self._refusal is not None:
-            raise ApplicationError(
-                self._refusal.message, type=self._refusal.type, non_retryable=True
-            )
-
-    def _known(self) -> PromotionRecord:
-        if self._record is None:
-            raise refuse("promotion", "its request is not resolved yet", "ask again in a moment")
-        return self._record

@@ -7,7 +7,9 @@ search attributes, and stored.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -20,6 +22,8 @@ with workflow.unsafe.imports_passed_through():
     from engine.model.evidence import EvidenceInput
     from engine.model.execution import ExecutionResult, StepStatus
     from engine.model.failure import Failure
+    from engine.model.freeze import Closure
+    from engine.model.lock import Superseded
     from engine.model.promotion import (
         EvidenceReference,
         PromotionResult,
@@ -29,14 +33,16 @@ with workflow.unsafe.imports_passed_through():
         StepState,
     )
     from engine.model.trace import UnsettledTrace
-    from engine.model.verdict import Decision, GateState
+    from engine.model.verdict import Decision
     from engine.telemetry import events, names, spans
     from engine.telemetry.events import event
     from engine.telemetry.failures import failure_of
     from workflows.details import details
-    from workflows.gates import GateEvaluation, Votes
+    from workflows.gates import GateEvaluation
     from workflows.logs import workflow_logger
+    from workflows.occasions import Occasions
     from workflows.options import SHORT
+    from workflows.step_states import StepStates
     from workflows.stored_status import StoredStatus
 
 _log = workflow_logger(__name__)
@@ -45,25 +51,30 @@ _log = workflow_logger(__name__)
 class PromotionRecord:
     """The state of one promotion, from the moment at which its request was resolved."""
 
-    def __init__(self, promotion: PromotionSnapshot, votes: Votes) -> None:
+    def __init__(self, promotion: PromotionSnapshot, occasions: Occasions) -> None:
         self.promotion = promotion
         self.gates: GateEvaluation | None = None
         self.decision: Decision | None = None
         self.queued_for = timedelta()
+        self.frozen_for = timedelta()
         self.is_stored = False
-        self._votes = votes
+        self._occasions = occasions
         self._status = PromotionStatus.PENDING
         self._final: PromotionStatus | None = None
-        self._steps: dict[str, StepState] = {
-            node.id: StepState(node_id=node.id, type=node.type, status=StepStatus.PENDING)
-            for node in promotion.environment.template.nodes
-        }
+        self._steps = StepStates(promotion.environment.template)
         self._progress = ""
         self._execution: ExecutionResult | None = None
         self._failure: Failure | None = None
         self._note = ""
+        self._pauses: dict[str, Closure] = {}
+        self._superseded_by: UUID | None = None
         self._evidence: EvidenceReference | None = None
         self._stored = StoredStatus(promotion.promotion_id)
+
+    @property
+    def execution(self) -> ExecutionResult | None:
+        """The end of the template's run; None before, and when there was none."""
+        return self._execution
 
     @property
     def is_over(self) -> bool:
@@ -81,11 +92,23 @@ class PromotionRecord:
                 return PromotionStatus.AWAITING_APPROVAL
             if waiting:
                 return PromotionStatus.BLOCKED
-        if self._status is PromotionStatus.RUNNING and any(
-            step.status == StepStatus.WAITING for step in self._steps.values()
-        ):
-            return PromotionStatus.AWAITING_APPROVAL
+        if self._status is PromotionStatus.RUNNING and self._pauses:
+            return PromotionStatus.PAUSED
+        if self._status is PromotionStatus.RUNNING:
+            return self._steps.status
         return self._status
+
+    def pause(self, workflow_id: str, closure: Closure | None) -> None:
+        """Take note of what a deployment, or with an empty id the promotion, waits for now."""
+        self._pauses.pop(workflow_id, None)
+        if closure is not None:
+            self._pauses[workflow_id] = closure
+        self.show()
+
+    @property
+    def pauses(self) -> tuple[Closure, ...]:
+        """The freezes that it waits for though it was allowed."""
+        return () if self.is_over else tuple(self._pauses.values())
 
     async def change(self, status: PromotionStatus) -> None:
         """Go on to another status."""
@@ -107,7 +130,7 @@ class PromotionRecord:
         """Take note of a step; of one that the template does not have, nothing."""
         if not self._has(step.node_id):
             return
-        self._steps[step.node_id] = step
+        self._steps.take(step)
         self.show()
 
     def progress(self, progress: DeploymentProgress) -> None:
@@ -121,24 +144,15 @@ class PromotionRecord:
         self.show()
 
     def _has(self, node_id: str) -> bool:
-        if node_id in self._steps:
+        if node_id in self._steps.nodes:
             return True
         _log.warning("dropped word of %r, which is no node of the template", node_id)
         return False
 
     @property
-    def asks_for_votes(self) -> bool:
-        """Whether a gate or a step still waits for votes, or will."""
-        gates = self.promotion.environment.gates if self.gates is None else self.gates.states
-        open_gates = any(
-            gate.type == "approval" and not (isinstance(gate, GateState) and gate.result)
-            for gate in gates
-        )
-        return open_gates or any(
-            step.type == "approval"
-            and step.status in (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.WAITING)
-            for step in self._steps.values()
-        )
+    def steps(self) -> Mapping[str, StepState]:
+        """Where each step of the template stands, by its node's id."""
+        return self._steps.nodes
 
     def deny(self) -> None:
         """The gates have denied."""
@@ -167,6 +181,12 @@ class PromotionRecord:
     def cancelled_by(self, user: str, reason: str) -> None:
         """Somebody has cancelled it."""
         self._note = f"cancelled by {user}" + (f": {reason}" if reason else "")
+
+    def superseded(self, notice: Superseded) -> None:
+        """A newer promotion has taken its place in the queue."""
+        self._superseded_by = notice.by
+        self._note = f"superseded by {notice.release}, promotion {notice.by}"
+        self.end(PromotionStatus.SUPERSEDED)
 
     def end(self, status: PromotionStatus) -> None:
         """Fix how the promotion ends; the first word stands."""
@@ -201,6 +221,8 @@ class PromotionRecord:
             self.is_stored = True
         except FailureError as error:
             self._fail_late(error)
+        if self.frozen_for:
+            spans.conclude({names.FREEZE_WAIT_SECONDS: self.frozen_for.total_seconds()})
         spans.conclude(
             {
                 names.PROMOTION_STATUS: self.status.value,
@@ -221,6 +243,7 @@ class PromotionRecord:
             gates=() if self.gates is None else self.gates.results,
             failure=self._failure,
             evidence=self._evidence,
+            superseded_by=self._superseded_by,
             trace_id=spans.trace_id(),
             started_at=self.promotion.requested_at,
             ended_at=workflow.now(),
@@ -254,27 +277,30 @@ class PromotionRecord:
         """The state for a person or program that asks."""
         gates = () if self.gates is None else self.gates.states
         waiting = [gate.waiting_for for gate in gates if gate.waiting_for and gate.result is None]
-        waiting += [
-            step.detail for step in self._steps.values() if step.status == StepStatus.WAITING
-        ]
+        waiting += self._steps.waiting_for
+        waiting += [each.reason for each in self.pauses if each.reason not in waiting]
         return PromotionState(
             promotion_id=self.promotion.promotion_id,
             status=self.status,
             decision=self.decision,
             release=self.promotion.release.ref,
             release_id=self.promotion.release.id,
+            release_digest=self.promotion.release.digest,
+            components={each.name: each.digest for each in self.promotion.release.components},
             environment=self.promotion.environment.name,
             tenant=self.promotion.tenant,
             requested_by=self.promotion.requested_by,
             requested_at=self.promotion.requested_at,
             waiting_for="" if self.is_over else "; ".join(waiting),
             gates=gates,
-            votes=self._votes.all,
-            steps=tuple(self._steps.values()) if self.decision is Decision.ALLOW else (),
+            votes=tuple(vote.shown for vote in self._occasions.votes),
+            steps=self._steps.all if self.decision is Decision.ALLOW else (),
             progress=self._note or self._progress,
+            pauses=self.pauses,
             binding=self.promotion.binding,
             failure=self._failure,
             evidence=self._evidence,
+            superseded_by=self._superseded_by,
             trace_id=spans.trace_id(),
         )
 
@@ -288,7 +314,7 @@ class PromotionRecord:
                 status=self.status,
                 decision=self.decision or Decision.DENY,
                 gates=() if self.gates is None else self.gates.results,
-                votes=self._votes.all,
+                votes=self._occasions.votes,
                 steps=() if execution is None else execution.steps,
                 deployments=() if execution is None else execution.deployments,
                 failure=self._failure,
@@ -324,7 +350,9 @@ class PromotionRecord:
         self._evidence = EvidenceReference(id=signed.id, sha256=signed.sha256, key_id=signed.key_id)
 
     async def _store(self, unsettled: UnsettledTrace | None = None) -> None:
-        await self._stored.store(self.status, self.decision, self._failure, unsettled)
+        await self._stored.store(
+            self.status, self.decision, self._failure, unsettled, self._superseded_by
+        )
 
     def _trace(self) -> UnsettledTrace:
         info = workflow.info()

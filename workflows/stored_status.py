@@ -36,11 +36,13 @@ class StoredStatus:
         decision: Decision | None,
         failure: Failure | None,
         unsettled: UnsettledTrace | None = None,
+        superseded_by: UUID | None = None,
     ) -> None:
         """Store a status that the promotion depends on.
 
         Args:
             unsettled: with a final status, the trace that is to be settled.
+            superseded_by: the promotion that took its place.
 
         Raises:
             FailureError: it could not be stored.
@@ -49,7 +51,7 @@ class StoredStatus:
         await self._stop_following()
         await workflow.execute_local_activity_method(
             PromotionActivities.record_status,
-            self._record(status, decision, failure, unsettled),
+            self._record(status, decision, failure, unsettled, superseded_by),
             summary=status.value,
             **SHORT,
         )
@@ -92,12 +94,14 @@ class StoredStatus:
         decision: Decision | None = None,
         failure: Failure | None = None,
         unsettled: UnsettledTrace | None = None,
+        superseded_by: UUID | None = None,
     ) -> StatusRecord:
         return StatusRecord(
             promotion_id=self._promotion_id,
             status=status,
             decision=decision,
             failure=failure,
+            superseded_by=superseded_by,
             at=workflow.now(),
             unsettled=unsettled,
         )

@@ -9,9 +9,12 @@ import typer
 
 from engine.cli.boundary import guarded, leave
 from engine.cli.commands import (
+    advance,
     agent,
     apply,
     approve,
+    auto,
+    callback,
     cancel,
     db,
     demo,
@@ -19,15 +22,25 @@ from engine.cli.commands import (
     doctor,
     dora,
     evidence,
+    explain,
+    freeze,
+    keys,
     list_promotions,
+    override,
+    plugin,
+    policy,
     reject,
     release,
+    retry,
+    schema,
     server,
     start,
     status,
+    template,
     trace,
     version,
     watch,
+    withdraw,
     worker,
 )
 
@@ -73,19 +86,32 @@ app.command("agent", rich_help_panel=_RUN)(agent.agent)
 
 app.command("apply", rich_help_panel=_DEFINE)(apply.apply)
 app.add_typer(release.group, name="release", rich_help_panel=_DEFINE)
+app.add_typer(template.group, name="template", rich_help_panel=_DEFINE)
+app.add_typer(policy.group, name="policy", rich_help_panel=_DEFINE)
+app.command("schema", rich_help_panel=_DEFINE)(schema.schema)
 
 app.command("start", rich_help_panel=_PROMOTE)(start.start)
 app.command("approve", rich_help_panel=_PROMOTE)(approve.approve)
 app.command("reject", rich_help_panel=_PROMOTE)(reject.reject)
+app.command("withdraw", rich_help_panel=_PROMOTE)(withdraw.withdraw)
+app.command("retry", rich_help_panel=_PROMOTE)(retry.retry)
+app.command("advance", rich_help_panel=_PROMOTE)(advance.advance)
+app.command("override", rich_help_panel=_PROMOTE)(override.override)
+app.command("callback", rich_help_panel=_PROMOTE)(callback.callback)
 app.command("cancel", rich_help_panel=_PROMOTE)(cancel.cancel)
+app.add_typer(freeze.group, name="freeze", rich_help_panel=_PROMOTE)
+app.add_typer(auto.group, name="auto", rich_help_panel=_PROMOTE)
 
 app.command("list", rich_help_panel=_LOOK)(list_promotions.list_promotions)
+app.command("explain", rich_help_panel=_LOOK)(explain.explain)
 app.command("status", rich_help_panel=_LOOK)(status.status)
 app.command("watch", rich_help_panel=_LOOK)(watch.watch)
 app.command("dora", rich_help_panel=_LOOK)(dora.dora)
 app.add_typer(trace.group, name="trace", rich_help_panel=_LOOK)
 app.add_typer(evidence.group, name="evidence", rich_help_panel=_LOOK)
 
+app.add_typer(keys.group, name="keys", rich_help_panel=_OPERATE)
+app.add_typer(plugin.group, name="plugin", rich_help_panel=_OPERATE)
 app.add_typer(server.group, name="server", rich_help_panel=_OPERATE)
 app.add_typer(db.group, name="db", rich_help_panel=_OPERATE)
 app.command("doctor", rich_help_panel=_OPERATE)(doctor.doctor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -29,6 +29,7 @@ User = Annotated[
         show_envvar=True,
     ),
 ]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.", show_default=False)]
 Timeout = Annotated[
     str, typer.Option("--timeout", help="How long to wait, such as 90s, 15m or 1h30m.")
 ]
@@ -68,6 +69,34 @@ def duration(option: str, text: str) -> timedelta:
     if parsed <= timedelta():
         raise InputError(option, f"{text!r} is no time at all", remedy)
     return parsed
+
+
+def moment(option: str, text: str, timezone: str) -> datetime:
+    """A date and time with an offset, or by the clocks of `timezone`.
+
+    Raises:
+        InputError: it is none, or leaves its zone open.
+    """
+    from zoneinfo import ZoneInfo
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            option, f"{text!r} is no date and time", "write for example 2026-12-24T12:00+01:00"
+        ) from error
+    if found.tzinfo is None:
+        if not timezone:
+            raise InputError(
+                option, f"{text} says no time zone", "add an offset such as +01:00, or --timezone"
+            )
+        try:
+            found = found.replace(tzinfo=ZoneInfo(timezone))
+        except (KeyError, ValueError, OSError) as error:
+            raise InputError(
+                "--timezone", f"{timezone!r} is no time zone", "write for example Europe/Berlin"
+            ) from error
+    return found.astimezone(UTC)
 
 
 def promotion_status(option: str, text: str) -> PromotionStatus:

@@ -47,7 +47,8 @@ class Lines:
         for step in state.steps:
             if step.status != "pending":
                 detail = f": {step.detail}" if step.detail else ""
-                self._once(f"step {step.node_id}: {step.status}", detail)
+                attempt = f", attempt {step.attempt}" if step.attempt > 1 else ""
+                self._once(f"step {step.label}: {step.status}{attempt}", detail)
         if state.progress:
             self._once(state.progress)
         headline = state.status.value

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from engine.model.approval import Vote
 from engine.model.promotion import PromotionState, PromotionStatus
 from engine.model.verdict import GateOutcome, GateState
 
@@ -41,7 +42,13 @@ _GATE_STYLES = {
     GateOutcome.SKIPPED: _DIM,
 }
 
-_STEP_STYLES = {"succeeded": _GOOD, "failed": _BAD, "waiting": _WAITS, "skipped": _DIM}
+_STEP_STYLES = {
+    "succeeded": _GOOD,
+    "failed": _BAD,
+    "waiting": _WAITS,
+    "halted": _WAITS,
+    "skipped": _DIM,
+}
 
 
 def state_view(state: PromotionState) -> RenderableType:
@@ -53,12 +60,15 @@ def state_view(state: PromotionState) -> RenderableType:
         steps = _table("step", "type", "status", "")
         for step in state.steps:
             style = _STEP_STYLES.get(step.status, "")
-            steps.add_row(step.node_id, step.type, Text(step.status, style), Text(step.detail))
+            status = Text(step.status, style)
+            if step.attempt > 1:
+                status.append(f", attempt {step.attempt}")
+            steps.add_row(step.label, step.type, status, Text(step.detail))
         parts.append(steps)
     if state.votes:
         votes = _table("vote", "by", "at", "comment")
         for vote in state.votes:
-            votes.add_row(vote.decision.value, Text(vote.user), moment(vote.at), Text(vote.comment))
+            votes.add_row(_word(vote), Text(_voter(vote)), moment(vote.at), Text(vote.comment))
         parts.append(votes)
     return Group(*parts)
 
@@ -142,3 +152,17 @@ def _table(*headings: str) -> Table:
     for index, heading in enumerate(headings):
         table.add_column(heading, no_wrap=index == 0, overflow="fold")
     return table
+
+
+def _word(vote: Vote) -> Text:
+    word = Text(vote.decision.value)
+    if vote.is_signed:
+        word.append(", signed")
+    if vote.withdrawn_at is not None:
+        reason = f": {vote.withdrawal_reason}" if vote.withdrawal_reason else ""
+        word.append(f", withdrawn{reason}", _DIM)
+    return word
+
+
+def _voter(vote: Vote) -> str:
+    return vote.user if vote.on_behalf_of is None else f"{vote.user} for {vote.on_behalf_of}"

@@ -72,5 +72,7 @@ def _json_error(path: Path) -> json.JSONDecodeError | None:
 
 def _not_json(path: Path, error: json.JSONDecodeError) -> InputError:
     return InputError(
-        f"{path}:{error.lineno}", f"is not well-formed JSON: {error.msg}", "correct this line"
+        f"{path}:{error.lineno}:{error.colno}",
+        f"is not well-formed JSON: {error.msg}",
+        "correct this line",
     )

@@ -181,8 +181,8 @@ def wait_text(wait: Wait) -> str:
     """A wait in words, with the moment at which it ends by itself."""
     words = {WaitKind.APPROVAL: "approval: ", WaitKind.TIME: "a time: "}
     text = words.get(wait.kind, "") + wait.text
-    if wait.until is None or wait.kind is WaitKind.TIME:
-        # A gate that waits for a time says which, by the clocks of its own zone.
+    if wait.until is None or wait.kind in (WaitKind.TIME, WaitKind.PERSON):
+        # What waits for a time says which, a gate by the clocks of its own zone.
         return text
     return f"{text}; {'at' if wait.kind is WaitKind.RETRY else 'until'} {moment(wait.until)}"
 

@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 from temporalio.client import Client
 
 from activities.trace import Settlement
-from engine.client.contract import UPDATE_APPROVE, UPDATE_CANCEL, UPDATE_REJECT
+from engine.approvals.statement import Word
+from engine.client.auto_promotion import look_again, waiting
+from engine.client.contract import (
+    UPDATE_ADVANCE,
+    UPDATE_CANCEL,
+    UPDATE_GATE_CALLBACK,
+    UPDATE_OVERRIDE,
+)
 from engine.client.execution import find
+from engine.client.explain import explain, with_obstacles
+from engine.client.freezes import tell
 from engine.client.outcome import result_of
+from engine.client.retry import retry
 from engine.client.settlement import settle
 from engine.client.start import start
 from engine.client.state import state_of
 from engine.client.steer import steer
 from engine.client.summary import PromotionSummary, summaries
+from engine.client.voting import Signature, say
 from engine.client.waits import Wait, waits_of
 from engine.client.watch import watch
 from engine.errors import WaitTimeoutError
-from engine.model.approval import CancelInput, VoteInput
+from engine.model.approval import CancelInput
+from engine.model.auto_promotion import AutoPromotionState
+from engine.model.base import Json
+from engine.model.callback import CallbackInput
+from engine.model.obstacle import Explanation
+from engine.model.operation import StepActionInput
+from engine.model.override import OverrideInput
 from engine.model.promotion import (
     PromotionRequest,
     PromotionResult,
@@ -81,6 +98,29 @@ class PromotionClient:
         """
         return await waits_of(self._client, ref)
 
+    async def with_obstacles(self, state: PromotionState) -> PromotionState:
+        """That state with all that the promotion waits for in `waiting_for`.
+
+        Lock, agents and workers, of which the promotion itself does not know, are among it.
+        """
+        return await with_obstacles(self._client, state)
+
+    async def explain(self, ref: str | UUID) -> Explanation:
+        """Why the promotion is not further, who can act, and when it goes on; or why it ended so.
+
+        Raises:
+            InputError: its request was refused.
+        """
+        return await explain(self._client, ref)
+
+    async def waiting_by_rule(self, tenant: str, environment: str) -> AutoPromotionState | None:
+        """Which release waits to be promoted to an environment by itself; None when none does."""
+        return await waiting(self._client, tenant, environment)
+
+    async def look_again_by_rule(self, tenant: str, environment: str) -> bool:
+        """Have that release considered again, after a hold was set or lifted; whether one waits."""
+        return await look_again(self._client, tenant, environment)
+
     async def result(
         self,
         ref: str | UUID,
@@ -110,23 +150,71 @@ class PromotionClient:
         """
         return watch(self._client, ref)
 
-    async def approve(self, ref: str | UUID, user: str, comment: str = "") -> PromotionState:
-        """Vote for the promotion.
+    async def approve(
+        self,
+        ref: str | UUID,
+        user: str,
+        comment: str = "",
+        *,
+        on_behalf_of: str | None = None,
+        signature: Signature | None = None,
+    ) -> PromotionState:
+        """Vote for the promotion, with the release, template and policy that it has now.
+
+        Args:
+            on_behalf_of: whose vote it is, where somebody has delegated theirs to `user`.
+            signature: with which key to sign it; needed where the environment demands it.
 
         Raises:
             InputError: it does not take this vote; the message says why.
         """
-        argument = VoteInput(user=user, comment=comment)
-        return await steer(self._client, ref, UPDATE_APPROVE, argument)
+        return await say(
+            self._client,
+            ref,
+            Word.APPROVE,
+            user,
+            comment,
+            on_behalf_of=on_behalf_of,
+            signature=signature,
+        )
 
-    async def reject(self, ref: str | UUID, user: str, comment: str = "") -> PromotionState:
-        """Vote against the promotion.
+    async def reject(
+        self,
+        ref: str | UUID,
+        user: str,
+        comment: str = "",
+        *,
+        on_behalf_of: str | None = None,
+        signature: Signature | None = None,
+    ) -> PromotionState:
+        """Vote against the promotion; arguments and errors as for `approve`."""
+        return await say(
+            self._client,
+            ref,
+            Word.REJECT,
+            user,
+            comment,
+            on_behalf_of=on_behalf_of,
+            signature=signature,
+        )
+
+    async def withdraw(
+        self,
+        ref: str | UUID,
+        user: str,
+        reason: str = "",
+        *,
+        signature: Signature | None = None,
+    ) -> PromotionState:
+        """Take an approval back, as long as it has not done its work; then one may vote again.
+
+        Args:
+            signature: with which key to sign it; needed where the approval was signed.
 
         Raises:
-            InputError: it does not take this vote; the message says why.
+            InputError: there is none that could be taken back; the message says why.
         """
-        argument = VoteInput(user=user, comment=comment)
-        return await steer(self._client, ref, UPDATE_REJECT, argument)
+        return await say(self._client, ref, Word.WITHDRAW, user, reason, signature=signature)
 
     async def cancel(self, ref: str | UUID, user: str, reason: str = "") -> PromotionState:
         """Cancel the promotion.
@@ -136,6 +224,78 @@ class PromotionClient:
         """
         argument = CancelInput(user=user, reason=reason)
         return await steer(self._client, ref, UPDATE_CANCEL, argument)
+
+    async def retry(
+        self, ref: str | UUID, user: str, node: str = "", reason: str = ""
+    ) -> PromotionState:
+        """Have a promotion tried again from a step on, without the steps before it.
+
+        In flight, a halted step is tried again. For a promotion that has failed, another one is
+        started which takes over what that one has done; the state is then that of the new one.
+
+        Args:
+            node: the node's id; may be left out where one step is halted, and of an ended promotion
+                for just what had not succeeded.
+
+        Raises:
+            InputError: it cannot be tried again; the message says why.
+        """
+        action = StepActionInput(user=user, node=node, reason=reason)
+        return await retry(self._client, ref, action)
+
+    async def advance(
+        self, ref: str | UUID, user: str, node: str = "", reason: str = ""
+    ) -> PromotionState:
+        """Let a step go on that waits for a person.
+
+        Args:
+            node: the node's id; may be left out where one step waits so.
+
+        Raises:
+            InputError: no such step waits, or not for this person.
+        """
+        argument = StepActionInput(user=user, node=node, reason=reason)
+        return await steer(self._client, ref, UPDATE_ADVANCE, argument)
+
+    async def override(
+        self, ref: str | UUID, user: str, reason: str, gate: str = ""
+    ) -> PromotionState:
+        """Pass over a gate that holds the promotion up.
+
+        Args:
+            gate: its name; may be left out where the user may override only one.
+
+        Raises:
+            InputError: the user may not, or no such gate holds it up.
+        """
+        argument = OverrideInput(user=user, reason=reason, gate=gate)
+        return await steer(self._client, ref, UPDATE_OVERRIDE, argument)
+
+    async def call_back(
+        self, ref: str | UUID, gate: str, token: str, body: Mapping[str, Json]
+    ) -> PromotionState:
+        """Answer a gate that asked somebody outside and waits for the answer.
+
+        Args:
+            token: what the gate gave out with its question.
+            body: the answer; for an `http` gate `{"verdict": "allow", "reason": "…"}`.
+
+        Raises:
+            InputError: no such gate waits for it, or it gave out another token.
+        """
+        argument = CallbackInput(gate=gate, token=token, body=dict(body))
+        return await steer(self._client, ref, UPDATE_GATE_CALLBACK, argument)
+
+    async def freezes_changed(self, workflow_ids: Sequence[str]) -> int:
+        """Have promotions look again for freezes, after one was set or lifted.
+
+        Args:
+            workflow_ids: as `FreezeRepository.add` and `lift` return them.
+
+        Returns:
+            How many of them were under way.
+        """
+        return await tell(self._client, workflow_ids)
 
     async def settle(self, ref: str | UUID, within: timedelta) -> Settlement:
         """Bring to the collector what it lacks of an ended promotion's trace.

@@ -71,6 +71,7 @@ def _final(result: PromotionResult, last: PromotionState | None) -> PromotionSta
             "gates": gates or base.gates,
             "failure": result.failure,
             "evidence": result.evidence or base.evidence,
+            "superseded_by": result.superseded_by,
             "trace_id": result.trace_id or base.trace_id,
             "waiting_for": "",
         }

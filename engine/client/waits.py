@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 from temporalio.client import Client
 
-from engine.client.execution import find, parsed
+from engine.client.execution import Execution, find, parsed
 from engine.client.pending import PendingTask, pending_tasks
 from engine.client.state import state_of
 from engine.client.translation import translated
@@ -29,6 +29,7 @@ class WaitKind(StrEnum):
     """What has to happen."""
 
     APPROVAL = "approval"
+    PERSON = "person"
     TIME = "time"
     LOCK = "lock"
     AGENT = "agent"
@@ -40,8 +41,9 @@ class Wait(Value):
     """One thing that a promotion waits for. What does not belong to its kind is None or empty.
 
     Attributes:
-        kind: `approval` of people, a `time` at which a freeze ends, the `lock` of the environment,
-            an `agent` to take or finish a task, a `retry` of a task that failed, a `worker`.
+        kind: `approval` of people, a `person` who lets a step go on or has it tried again, a `time`
+            at which a freeze ends, the `lock` of the environment, an `agent` to take or finish a
+            task, a `retry` of a task or step that failed, a `worker`.
         span_name: of the open span whose work waits.
         span_key: the attribute that tells it from others of its name, and `span_value` its value.
         text: all of it in words for a person.
@@ -89,9 +91,18 @@ async def waits_of(client: Client, ref: str | UUID) -> tuple[Wait, ...]:
         state = await state_of(execution)
     except NoWorkerError as error:
         return (_at_root(execution.promotion_id, WaitKind.WORKER, str(error)),)
-    waits = [*_gates(state), *_steps(state)]
+    return (*_gates(state), *_steps(state), *_freezes(state), *await outside(execution, state))
+
+
+async def outside(execution: Execution, state: PromotionState) -> tuple[Wait, ...]:
+    """What an open promotion waits for that its workflow cannot tell: lock, agents, workers.
+
+    Raises:
+        UnreachableError, PromotionEngineError.
+    """
+    waits: list[Wait] = []
     if state.status is PromotionStatus.QUEUED:
-        waits.append(await _lock(client, state))
+        waits.append(await _lock(execution.client, state))
     tasks, stuck = await pending_tasks(execution)
     waits += [_task(task) for task in tasks]
     waits += [
@@ -138,6 +149,9 @@ def _gates(state: PromotionState) -> Iterator[Wait]:
 
 
 def _needed(gate: GateState) -> int | None:
+    missing = gate.attributes.get("approval.missing")
+    if isinstance(missing, int):
+        return missing
     required = gate.attributes.get("approval.required")
     received = gate.attributes.get("approval.received")
     if isinstance(required, int) and isinstance(received, int):
@@ -147,14 +161,34 @@ def _needed(gate: GateState) -> int | None:
 
 def _steps(state: PromotionState) -> Iterator[Wait]:
     for step in state.steps:
-        if step.status == StepStatus.WAITING:
+        is_retried = step.status == StepStatus.RUNNING and step.until is not None
+        if is_retried or step.status in (StepStatus.WAITING, StepStatus.HALTED):
             yield Wait(
-                kind=WaitKind.APPROVAL if step.type == "approval" else WaitKind.TIME,
+                kind=WaitKind.RETRY if is_retried else _KINDS.get(step.acts, WaitKind.TIME),
                 span_name=names.step(step.type),
                 span_key=names.STEP_NODE_ID,
                 span_value=step.node_id,
                 text=step.detail,
+                until=step.until,
+                who=step.who,
+                attempt=step.attempt,
             )
+
+
+_KINDS = {
+    "approve": WaitKind.APPROVAL,
+    "advance": WaitKind.PERSON,
+    "retry": WaitKind.PERSON,
+}
+
+
+def _freezes(state: PromotionState) -> Iterator[Wait]:
+    """The freezes that no step waits for, so that nothing is under way yet."""
+    told = {step.detail for step in state.steps if step.status == StepStatus.WAITING}
+    for closure in state.pauses:
+        if closure.reason not in told:
+            wait = _at_root(state.promotion_id, WaitKind.TIME, closure.reason)
+            yield wait.model_copy(update={"until": closure.until})
 
 
 async def _lock(client: Client, state: PromotionState) -> Wait:

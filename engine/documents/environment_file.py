@@ -2,105 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from pydantic import ValidationError
-
 import engine.drivers.registry as drivers
-import engine.gates.registry as gates
-from engine.documents.problems import explain
-from engine.documents.source import Location, Problem, SourceDocument
+from engine.documents.checker import Checker
+from engine.documents.gate_section import named_gates
+from engine.documents.people_section import check_people
+from engine.documents.signing_section import check_signing
+from engine.documents.source import Location, SourceDocument
+from engine.documents.template_section import chosen_template
 from engine.documents.yaml import read
-from engine.errors import InputError
-from engine.model.base import Document, Json
+from engine.model.base import Document
 from engine.model.environment import (
     Environment,
     EnvironmentDefinition,
     EnvironmentDocument,
     EnvironmentFile,
-    Gate,
     Target,
     TargetDocument,
 )
-from engine.model.gate_config import Groups
 from engine.model.identity import agent_id, environment_id, target_id, tenant_id
-from engine.model.template import Template
-from engine.templates import builtin, validate
+from engine.model.spelling import suggestion
+from engine.templates.library import BUILT_IN, Library
 
 
-def load_environments(path: Path) -> tuple[EnvironmentDefinition, ...]:
-    """Read an environment file and check all of it, down to what gates and drivers take.
+def load_environments(path: Path, library: Library = BUILT_IN) -> tuple[EnvironmentDefinition, ...]:
+    """Read an environment file that names no templates and environments but those given here.
 
     A gate without a name gets its type's, with `-2`, `-3` … where an earlier gate has that name.
 
+    Args:
+        library: the templates that it may name.
+
     Raises:
-        InputError: names every line that is wrong.
+        InputError: names every place that is wrong.
     """
     source = read(path)
-    document = source.validate(EnvironmentFile)
-    checker = _Checker(source, document.groups)
-    definitions = [
-        _definition(checker, document, each, ("environments", index))
+    return definitions_of(source, source.validate(EnvironmentFile), library)
+
+
+def definitions_of(
+    source: SourceDocument,
+    document: EnvironmentFile,
+    library: Library,
+    others: Collection[str] | None = (),
+) -> tuple[EnvironmentDefinition, ...]:
+    """The environments of a file, checked down to what gates, nodes and drivers take.
+
+    Args:
+        document: the file's data.
+        others: the names of the tenant's environments beside those of the file; None when
+            they are not known.
+
+    Raises:
+        InputError: names every place that is wrong.
+    """
+    checker = Checker(source, document.groups)
+    check_people(checker, document)
+    check_signing(checker, document)
+    definitions = tuple(
+        _definition(checker, document, each, ("environments", index), library)
         for index, each in enumerate(document.environments)
-    ]
-    _check_across(checker, document.environments)
-    if checker.problems:
-        raise source.error(checker.problems)
-    return tuple(definitions)
-
-
-@dataclass
-class _Checker:
-    """Runs checks over one file and collects what is wrong."""
-
-    source: SourceDocument
-    groups: Groups
-    problems: list[Problem] = field(default_factory=list)
-
-    def add(self, location: Location, problem: str, remedy: str) -> None:
-        self.problems.append(Problem(location, problem, remedy))
-
-    def config(
-        self,
-        location: Location,
-        config: dict[str, Json],
-        check: Callable[[], None],
-        model: Callable[[], type[Document]],
-    ) -> None:
-        """Run `check`; what it refuses is told by `model`, which knows every place, if it can."""
-        try:
-            check()
-        except InputError as error:
-            try:
-                model().model_validate(config, context={"groups": self.groups})
-            except InputError:
-                key = error.field.rpartition(".")[2]
-                self.add((*location, key), error.problem, error.remedy)
-            except ValidationError as details:
-                for each in explain(details, config, model()):
-                    self.add((*location, "config", *each.location), each.problem, each.remedy)
-            else:
-                self.add((*location, "config"), error.problem, error.remedy)
-
-    def names(self, location: Location, names: Sequence[str], what: str) -> None:
-        """Refuse a name that an earlier entry of the list at `location` has."""
-        seen: set[str] = set()
-        for index, name in enumerate(names):
-            if name in seen:
-                problem = f"{name!r} is the name of an earlier {what}"
-                self.add((*location, index, "name"), problem, "give it another name")
-            seen.add(name)
+    )
+    _check_across(checker, document.environments, others)
+    checker.raise_problems()
+    return definitions
 
 
 def _definition(
-    checker: _Checker, document: EnvironmentFile, given: EnvironmentDocument, location: Location
+    checker: Checker,
+    document: EnvironmentFile,
+    given: EnvironmentDocument,
+    location: Location,
+    library: Library,
 ) -> EnvironmentDefinition:
     tenant = tenant_id(document.tenant)
     environment = environment_id(tenant, given.name)
+    chosen = chosen_template(checker, given, location, library)
     return EnvironmentDefinition(
         tenant=document.tenant,
         environment=Environment(
@@ -109,9 +90,15 @@ def _definition(
             name=given.name,
             order=given.order,
             groups=document.groups,
-            gates=_gates(checker, given.gates, (*location, "gates")),
-            template=_template(checker, given.template, (*location, "template")),
+            gates=named_gates(checker, given.gates, (*location, "gates")),
+            template=chosen.template,
+            template_ref=chosen.reference,
+            parameters=given.parameters,
+            keys=document.keys,
+            delegations=document.delegations,
             strategy=given.strategy,
+            queue=given.queue,
+            auto=given.auto,
             sampling=given.sampling,
             keep_traces=given.keep_traces,
         ),
@@ -119,75 +106,26 @@ def _definition(
     )
 
 
-def _gates(checker: _Checker, given: tuple[Gate, ...], location: Location) -> tuple[Gate, ...]:
-    named: list[Gate] = []
-    taken = {gate.name for gate in given if gate.name}
-    for index, gate in enumerate(given):
-        checker.config(
-            (*location, index),
-            gate.config,
-            partial(gates.check, gate, checker.groups),
-            partial(_gate_model, gate.type),
-        )
-        name = gate.name or _free_name(gate.type, taken)
-        taken.add(name)
-        try:
-            named.append(Gate(type=gate.type, name=name, config=gate.config))
-        except ValidationError:
-            # The type of a plugin need not be usable as a name.
-            checker.add((*location, index, "name"), "is missing", "give this gate a name")
-    checker.names(location, [gate.name for gate in named], "gate")
-    return tuple(named)
-
-
-def _free_name(type: str, taken: set[str]) -> str:
-    candidate, number = type, 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{type}-{number}"
-    return candidate
-
-
-def _gate_model(type: str) -> type[Document]:
-    return gates.get(type).config
-
-
-def _template(checker: _Checker, given: str | Template, location: Location) -> Template:
-    try:
-        template = builtin.resolve(given)
-        validate.check(template, checker.groups)
-    except InputError as error:
-        checker.add(_within(given, location, error.field), error.problem, error.remedy)
-    else:
-        return template
-    # The file is refused anyway; any template does for the rest of the checks.
-    return given if isinstance(given, Template) else builtin.resolve("standard")
-
-
-def _within(given: str | Template, location: Location, path: str) -> Location:
-    """The node that an error about `template.<name>.nodes.<id>…` means, where it means one."""
-    if isinstance(given, Template):
-        for index, node in enumerate(given.nodes):
-            prefix = f"template.{given.name}.nodes.{node.id}."
-            if path.startswith(prefix):
-                return (*location, "nodes", index, *path.removeprefix(prefix).split("."))
-    return location
-
-
 def _targets(
-    checker: _Checker,
+    checker: Checker,
     given: tuple[TargetDocument, ...],
     location: Location,
     tenant: UUID,
     environment: UUID,
 ) -> tuple[Target, ...]:
+    known = drivers.names()
     for index, target in enumerate(given):
-        checker.config(
-            (*location, index),
-            target.config,
-            partial(drivers.check_config, target.driver, target.config),
-            partial(_driver_model, target.driver),
-        )
+        if target.driver in known:
+            checker.config(
+                (*location, index),
+                target.config,
+                partial(drivers.check_config, target.driver, target.config),
+                partial(_driver_model, target.driver),
+            )
+        else:
+            problem = f"no driver is called {target.driver!r}"
+            remedy = suggestion(target.driver, known, "known drivers")
+            checker.add((*location, index, "driver"), problem, remedy)
     checker.names(location, [target.name for target in given], "target")
     return tuple(
         Target(
@@ -203,7 +141,9 @@ def _driver_model(name: str) -> type[Document]:
     return drivers.get(name).config
 
 
-def _check_across(checker: _Checker, environments: tuple[EnvironmentDocument, ...]) -> None:
+def _check_across(
+    checker: Checker, environments: tuple[EnvironmentDocument, ...], others: Collection[str] | None
+) -> None:
     checker.names(("environments",), [each.name for each in environments], "environment")
     # An agent keeps a target's state in a directory of the target's name.
     seen: dict[tuple[str, str], str] = {}
@@ -217,3 +157,27 @@ def _check_across(checker: _Checker, environments: tuple[EnvironmentDocument, ..
                     f"in the environment {owner!r}",
                     "give the target another name, or another agent",
                 )
+    _check_automatic(checker, environments, others)
+
+
+def _check_automatic(
+    checker: Checker, environments: tuple[EnvironmentDocument, ...], others: Collection[str] | None
+) -> None:
+    """Each `auto.after` names an environment of the tenant, and they lead back to none."""
+    names = list(dict.fromkeys([*(each.name for each in environments), *(others or ())]))
+    after = {each.name: each.auto.after for each in environments if each.auto is not None}
+    for index, each in enumerate(environments):
+        if each.auto is None:
+            continue
+        location = ("environments", index, "auto", "after")
+        if others is not None and each.auto.after not in names:
+            problem = f"the tenant has no environment {each.auto.after!r}"
+            checker.add(location, problem, suggestion(each.auto.after, names, "environments"))
+            continue
+        chain = [each.name]
+        while (before := after.get(chain[-1])) is not None and before not in chain:
+            chain.append(before)
+        if before == each.name:
+            listed = " comes after ".join([*chain, before])
+            problem = f"a cycle: {listed}, so that nothing would ever begin"
+            checker.add(location, problem, "name the environment before it")

@@ -28,7 +28,7 @@ def load_otel(path: Path, environ: Mapping[str, str]) -> OtelFile:
     data = _filled(source.data, (), environ, problems)
     if problems:
         raise source.error(problems)
-    return SourceDocument(source.path, data, source.lines).validate(OtelFile)
+    return SourceDocument(source.path, data, source.root).validate(OtelFile)
 
 
 def otel_variables(file: OtelFile, environ: Mapping[str, str]) -> dict[str, str]:

@@ -72,6 +72,7 @@ def load_release(path: Path) -> LoadedRelease:
         name=document.name,
         version=document.version,
         components=tuple(each for each in components if each is not None),
+        committers=tuple(dict.fromkeys(document.committers)),
     )
     return LoadedRelease(document.tenant, release, reader.attachments)
 

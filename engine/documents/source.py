@@ -2,57 +2,65 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from engine.documents.problems import Location, Problem, explain
+from engine.documents.nodes import Node, Place, place_of
 from engine.errors import InputError
 from engine.model.base import Json
+from engine.model.explanation import Location, Problem, dotted, explain
 
 __all__ = ["Location", "Problem", "SourceDocument"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+
+MAX_TOLD = 25
+"""How many problems of one file are told at once."""
 
 
 @dataclass(frozen=True)
 class SourceDocument:
-    """A file's data with its lines.
+    """A file's data, and where each value stands.
 
     Attributes:
         path: the file, as the caller named it.
         data: the document as plain JSON data.
-        lines: the line, counted from 1, of each value by its location; a mapping's value stands
-            where its key stands. The document itself has the empty location.
+        root: the document as it is written.
     """
 
     path: Path
     data: Json
-    lines: Mapping[Location, int]
+    root: Node = field(repr=False)
 
     def field(self, location: Location) -> str:
-        """How an error names a place: `file.yaml:12: environments[0].targets[1].agent`."""
-        place = f"{self.path}:{self._line(location)}"
-        return f"{place}: {_dotted(location)}" if location else place
+        """How an error names a place: `file.yaml:12:9: environments[0].targets[1].agent`."""
+        return _field(self.path, self.place(location), location)
+
+    def place(self, location: Location) -> Place:
+        """Where the value at `location` stands, or what is around it when there is none."""
+        return place_of(self.root, location)
 
     def error(self, problems: Iterable[Problem]) -> InputError:
-        """One error for all `problems` (at least one), in the order of the file, a line each."""
-        ordered = sorted(problems, key=lambda problem: self._line(problem.location))
+        """One error for all `problems` (at least one), in the order of the file, a line each.
+
+        Beyond `MAX_TOLD` they are only counted.
+        """
+        ordered = sorted(problems, key=lambda problem: self.place(problem.location))
         if len(ordered) == 1:
             (only,) = ordered
             return InputError(self.field(only.location), only.problem, only.remedy)
         lines = [
             str(InputError(self.field(each.location), each.problem, each.remedy))
-            for each in ordered
+            for each in ordered[:MAX_TOLD]
         ]
-        return InputError(str(self.path), "\n  ".join([f"{len(lines)} problems", *lines]))
+        if len(ordered) > MAX_TOLD:
+            lines.append(f"and {len(ordered) - MAX_TOLD} more; correct these first")
+        return InputError(str(self.path), "\n  ".join([f"{len(ordered)} problems", *lines]))
 
     def validate(self, model: type[ModelT]) -> ModelT:
         """The data as a `model`.
@@ -65,19 +73,14 @@ class SourceDocument:
         except ValidationError as error:
             raise self.error(explain(error, self.data, model)) from error
 
-    def _line(self, location: Location) -> int:
-        while location and location not in self.lines:
-            location = location[:-1]
-        return self.lines.get(location, 1)
+
+def error_at(
+    path: Path, place: Place | None, problem: str, remedy: str, location: Location = ()
+) -> InputError:
+    """An error about something in a file that is not read to its end; None for no known place."""
+    return InputError(_field(path, place, location), problem, remedy)
 
 
-def _dotted(location: Location) -> str:
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif _PLAIN_KEY.fullmatch(part):
-            text += f".{part}" if text else part
-        else:
-            text += f"[{json.dumps(part)}]"
-    return text
+def _field(path: Path, place: Place | None, location: Location) -> str:
+    where = str(path) if place is None else f"{path}:{place.line}:{place.column}"
+    return f"{where}: {dotted(location)}" if location else where

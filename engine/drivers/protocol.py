@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from engine.model.agent_task import AgentTask, RunningVersion
 from engine.model.base import Document
 from engine.model.verdict import AttributeValue
+from engine.plugins.calls import Calls, Unrecorded
 
 Called = Callable[[Mapping[str, AttributeValue]], None]
 """Takes the attributes of one call over the network."""
@@ -28,11 +29,13 @@ class DriverContext:
         heartbeat: to be called at least every few seconds during long work.
         called: takes each call over the network that the driver made for the task, in the
             attributes of `engine.drivers.calls`; they become part of the task's span.
+        plugins: takes note of the plugins that the driver calls.
     """
 
     root: Path
     heartbeat: Callable[[], None]
     called: Called = unheard
+    plugins: Calls = field(default_factory=Unrecorded)
 
 
 @dataclass(frozen=True)

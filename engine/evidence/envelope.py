@@ -5,11 +5,9 @@ Specification: https://github.com/secure-systems-lab/dsse (protocol.md, envelope
 
 from __future__ import annotations
 
-from securesystemslib.dsse import Envelope
-
+from engine.dsse.envelope import seal
 from engine.evidence.keys import SigningKey
 from engine.evidence.statement import parse_statement
-from engine.model.canonical import canonical_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 """The payload type of in-toto statements
@@ -26,6 +24,4 @@ def sign_statement(statement: bytes, key: SigningKey) -> bytes:
         EvidenceError: `statement` is not a statement about a promotion. Nothing else is signed.
     """
     parse_statement(statement)
-    envelope = Envelope(payload=statement, payload_type=PAYLOAD_TYPE, signatures={})
-    envelope.sign(key.signer)
-    return canonical_json(envelope.to_dict())
+    return seal(statement, PAYLOAD_TYPE, key.signer)

@@ -6,11 +6,6 @@ A private key is a PEM file in PKCS#8 form (https://www.rfc-editor.org/rfc/rfc59
 
 from __future__ import annotations
 
-import os
-import shlex
-import stat
-import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +23,11 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # public, b
     SSlibKey,
 )
 
+from engine.dsse import key_files
 from engine.errors import InputError
 
 _FIELD = "PROMOTE_SIGNING_KEY"
 _WANTED = "give a PEM file with an ECDSA P-256 private key, unencrypted"
-_READ_LIMIT = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ class SigningKey:
                 "name the file of one, or leave the variable unset to have one made in "
                 "PROMOTE_HOME",
             )
-        key = cls(CryptoSigner(_parse_private(_read_private(path), path)))
+        key = cls(CryptoSigner(_parse_private(key_files.read_private(path, _FIELD, _WANTED), path)))
         # A private key that is mounted read-only works without a public key beside it.
         with suppress(OSError):
             _publish(public_key_path(path), key.public_pem())
@@ -119,31 +114,6 @@ def load_public_key(pem: bytes) -> Key:
     return SSlibKey.from_crypto(key)
 
 
-def _read_private(path: Path) -> bytes:
-    try:
-        # Non-blocking, so that a named pipe is refused below instead of waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            _check_file(os.fstat(descriptor), path)
-            return os.read(descriptor, _READ_LIMIT)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise InputError(_FIELD, f"{path} cannot be read: {error.strerror}", _WANTED) from error
-
-
-def _check_file(status: os.stat_result, path: Path) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(_FIELD, f"{path} is not a regular file", _WANTED)
-    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise InputError(
-            _FIELD,
-            f"{path} has mode {stat.S_IMODE(status.st_mode):04o}, which opens the private key to "
-            "others than its owner",
-            f"run chmod 600 {shlex.quote(str(path))}",
-        )
-
-
 def _parse_private(pem: bytes, path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(pem, password=None)
@@ -159,33 +129,12 @@ def _parse_private(pem: bytes, path: Path) -> ec.EllipticCurvePrivateKey:
 def _create(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     pem = CryptoSigner.generate_ecdsa().private_bytes
-    # A link either makes the name or fails because it exists, so the first process wins and all
-    # others read its key. The file is complete before it has its name.
+    # The first process wins, and all others read its key.
     with suppress(FileExistsError):
-        _write(path, pem, 0o600, lambda temporary: path.hardlink_to(temporary))
+        key_files.write_new(path, pem, 0o600)
 
 
 def _publish(path: Path, pem: bytes) -> None:
     if path.is_file() and path.read_bytes() == pem:
         return
-    _write(path, pem, 0o644, lambda temporary: temporary.replace(path))
-
-
-def _write(path: Path, data: bytes, mode: int, give_name: Callable[[Path], object]) -> None:
-    """Bring `data` to the disk and only then to its name."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        give_name(temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    key_files.replace(path, pem, 0o644)

@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from engine.model.agent_task import TaskStatus, TaskType
 from engine.model.approval import VoteDecision
-from engine.model.base import Digest, Name, Timestamp, Value
+from engine.model.base import Digest, Json, Name, Timestamp, Value
 from engine.model.deployment import JobStatus
 from engine.model.execution import StepStatus
 from engine.model.promotion import PromotionStatus
@@ -101,6 +101,8 @@ class PromotionRecord(Record):
     binding: DigestSet
     """What an approval must be bound to in order to count: the SHA-256 of the RFC 8785 JSON object
     {"policy": P, "release": R, "template": T}, where each is written `sha256:<hex>`."""
+    retry_of: UUID | None = None
+    """The promotion that failed, and that this one tries again."""
 
 
 class ReleaseRecord(Record):
@@ -133,7 +135,7 @@ class EnvironmentRecord(Record):
     name: Name
     """The environment's name."""
     policy_digest: DigestSet
-    """Over the gates and groups that were in force when the promotion began."""
+    """Over the gates, groups, keys and delegations that were in force when the promotion began."""
 
 
 class TemplateRecord(Record):
@@ -145,6 +147,17 @@ class TemplateRecord(Record):
     """The template's version."""
     digest: DigestSet
     """Over the whole template."""
+
+
+class OverrideRecord(Record):
+    """A person's word that a gate is to be passed over."""
+
+    user: str
+    """Whose word it is."""
+    reason: str
+    """Why."""
+    at: Timestamp
+    """When it was accepted."""
 
 
 class GateRecord(Record):
@@ -162,6 +175,11 @@ class GateRecord(Record):
     """What the gate read, e.g. a scan report, ordered by name."""
     attributes: dict[str, AttributeValue]
     """The gate's figures, e.g. `vulnerabilities.critical`."""
+    evidence: dict[str, Json] | None = None
+    """What the gate learnt that the digests of its inputs do not tell, such as an answer or a
+    sample; absent when nothing."""
+    overridden: OverrideRecord | None = None
+    """Present exactly when the outcome is `overridden`."""
     rejected_by: str | None = None
     """Whose explicit rejection the outcome is; absent when it is nobody's."""
     started_at: Timestamp
@@ -170,6 +188,29 @@ class GateRecord(Record):
     """When it had its final word."""
     error: FailureRecord | None = None
     """Present exactly when the gate broke instead of deciding."""
+
+
+class SignatureRecord(Record):
+    """Something that a person signed, whole, so that it can be verified by itself."""
+
+    envelope: dict[str, Json]
+    """The DSSE envelope; see docs/approvals.md for what is in it."""
+    key_id: str | None = None
+    """securesystemslib's id of the key that it was verified with."""
+    public_key: str | None = None
+    """That key as PEM, as it was registered for the person when the promotion began. To be believed
+    as far as this record is; who wants more compares it with the person's key."""
+
+
+class WithdrawalRecord(Record):
+    """A vote that was taken back."""
+
+    at: Timestamp
+    """When."""
+    reason: str
+    """Why, in the voter's words; may be empty."""
+    signature: SignatureRecord | None = None
+    """What the voter signed to take it back; absent when nothing was."""
 
 
 class ApprovalRecord(Record):
@@ -186,7 +227,14 @@ class ApprovalRecord(Record):
     binding: DigestSet
     """What the vote is bound to."""
     counts: bool
-    """Whether that is this promotion's binding; a vote for anything else counts for nothing."""
+    """Whether that is this promotion's binding and the vote was not taken back; a vote for anything
+    else counts for nothing."""
+    on_behalf_of: str | None = None
+    """Whose right it was, when the person voted for somebody else by delegation."""
+    signature: SignatureRecord | None = None
+    """What the voter signed; absent when nothing was."""
+    withdrawal: WithdrawalRecord | None = None
+    """Present exactly when the vote was taken back."""
 
 
 class StepRecord(Record):
@@ -203,8 +251,16 @@ class StepRecord(Record):
     detail: str
     """A line for a person; may be empty."""
     inputs_digest: DigestSet
-    """Over the RFC 8785 JSON of the node's inputs, which are not shown because they may be
-    confidential."""
+    """Over the RFC 8785 JSON of the node's inputs as its expressions left them, which are not shown
+    because they may be confidential."""
+    outputs_digest: DigestSet | None = None
+    """Over the RFC 8785 JSON of what the node handed on to others; absent when nothing."""
+    attempt: int | None = None
+    """The attempt that came to this end, where it was not the first; 2 is the second."""
+    compensates: Name | None = None
+    """The node whose work this step took back; absent for the template's own steps."""
+    taken_over_from: UUID | None = None
+    """The promotion that did this step, where it was not done again."""
     failure: FailureRecord | None = None
     """What broke; absent when nothing did."""
     started_at: Timestamp

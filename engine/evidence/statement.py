@@ -5,10 +5,14 @@ Specification: https://github.com/in-toto/attestation/blob/main/spec/v1/statemen
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from engine.approvals.statement import Word
+from engine.approvals.verify import verify
+from engine.dsse.strict_json import main_problem, read_model, read_object, shown
 from engine.errors import EvidenceError
 from engine.evidence.predicate import (
     PREDICATE_TYPE,
@@ -18,27 +22,31 @@ from engine.evidence.predicate import (
     EnvironmentRecord,
     FailureRecord,
     GateRecord,
+    OverrideRecord,
     PromotionPredicate,
     PromotionRecord,
     Record,
     ReleaseRecord,
     ResourceDescriptor,
     RunningRecord,
+    SignatureRecord,
     StepRecord,
     TaskRecord,
     TemplateRecord,
     TenantRecord,
+    WithdrawalRecord,
     WorkflowRecord,
 )
-from engine.evidence.strict_json import main_problem, read_model, read_object, shown
 from engine.model.agent_task import RunningVersion, TaskResult
 from engine.model.approval import Vote
+from engine.model.base import Json
 from engine.model.canonical import canonical_json, digest_of
 from engine.model.deployment import DeploymentResult
 from engine.model.evidence import EvidenceInput
 from engine.model.execution import StepResult
 from engine.model.failure import Failure
-from engine.model.verdict import GateResult
+from engine.model.promotion import PromotionSnapshot
+from engine.model.verdict import GateResult, Override
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 """The `_type` of an in-toto Statement v1."""
@@ -117,6 +125,7 @@ def _predicate(evidence: EvidenceInput) -> PromotionPredicate:
             started_at=evidence.started_at,
             finished_at=evidence.finished_at,
             binding=DigestSet.of(snapshot.binding),
+            retry_of=None if snapshot.retry is None else snapshot.retry.promotion,
         ),
         release=ReleaseRecord(
             id=snapshot.release.id,
@@ -136,7 +145,7 @@ def _predicate(evidence: EvidenceInput) -> PromotionPredicate:
             digest=DigestSet.of(environment.template.digest),
         ),
         gates=tuple(_gate(gate) for gate in evidence.gates),
-        approvals=tuple(_approval(vote, snapshot.binding) for vote in evidence.votes),
+        approvals=tuple(_approval(vote, snapshot) for vote in evidence.votes),
         steps=tuple(_step(step) for step in evidence.steps),
         deployments=tuple(_deployment(deployment) for deployment in evidence.deployments),
         failure=_failure(evidence.failure),
@@ -157,6 +166,8 @@ def _gate(gate: GateResult) -> GateRecord:
             for name, digest in sorted(gate.inputs.items())
         ),
         attributes=gate.attributes,
+        evidence=gate.evidence or None,
+        overridden=_override(gate.overridden),
         rejected_by=gate.rejected_by,
         started_at=gate.started_at,
         ended_at=gate.ended_at,
@@ -164,15 +175,53 @@ def _gate(gate: GateResult) -> GateRecord:
     )
 
 
-def _approval(vote: Vote, binding: str) -> ApprovalRecord:
+def _override(override: Override | None) -> OverrideRecord | None:
+    if override is None:
+        return None
+    return OverrideRecord(user=override.user, reason=override.reason, at=override.at)
+
+
+def _approval(vote: Vote, promotion: PromotionSnapshot) -> ApprovalRecord:
+    word = Word(vote.decision.value)
     return ApprovalRecord(
         user=vote.user,
         decision=vote.decision,
         comment=vote.comment,
         at=vote.at,
         binding=DigestSet.of(vote.binding),
-        counts=vote.binding == binding,
+        counts=vote.binding == promotion.binding and vote.withdrawn_at is None,
+        on_behalf_of=vote.on_behalf_of,
+        signature=_signature(vote.envelope, promotion, word, vote, vote.at),
+        withdrawal=_withdrawal(vote, promotion),
     )
+
+
+def _withdrawal(vote: Vote, promotion: PromotionSnapshot) -> WithdrawalRecord | None:
+    if vote.withdrawn_at is None:
+        return None
+    envelope, at = vote.withdrawal_envelope, vote.withdrawn_at
+    return WithdrawalRecord(
+        at=at,
+        reason=vote.withdrawal_reason,
+        signature=_signature(envelope, promotion, Word.WITHDRAW, vote, at),
+    )
+
+
+def _signature(
+    envelope: dict[str, Json] | None,
+    promotion: PromotionSnapshot,
+    word: Word,
+    vote: Vote,
+    at: datetime,
+) -> SignatureRecord | None:
+    if envelope is None:
+        return None
+    try:
+        signed = verify(envelope, promotion, word, vote.user, at, on_behalf_of=vote.on_behalf_of)
+    except EvidenceError:
+        # On record all the same, as what was given and did not count.
+        return SignatureRecord(envelope=envelope)
+    return SignatureRecord(envelope=envelope, key_id=signed.key_id, public_key=signed.public_key)
 
 
 def _step(step: StepResult) -> StepRecord:
@@ -183,6 +232,10 @@ def _step(step: StepResult) -> StepRecord:
         status=step.status,
         detail=step.detail,
         inputs_digest=DigestSet.of(digest_of(step.inputs)),
+        outputs_digest=DigestSet.of(digest_of(step.outputs)) if step.outputs else None,
+        attempt=step.attempt if step.attempt > 1 else None,
+        compensates=step.compensates,
+        taken_over_from=step.taken_over_from,
         failure=_failure(step.failure),
         started_at=step.started_at,
         ended_at=step.ended_at,

@@ -1,39 +1,48 @@
 """The gate `approval`: enough of the right people have to agree.
 
-Everything here is a pure function over the votes, so that a workflow can ask it too.
+Everything here is a pure function over the votes, and what is signed is verified here and not
+taken from the workflow that collected it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from textwrap import shorten
 from typing import ClassVar
 
 import durationpy
 
-from engine.errors import GateError
 from engine.gates.configuration import applied
-from engine.gates.protocol import AttachmentReader, GateContext
-from engine.gates.steps import gates_of
-from engine.model.approval import Vote, VoteDecision
-from engine.model.base import Document
-from engine.model.gate_config import ApprovalConfig
+from engine.gates.counting import Counted, counted
+from engine.gates.electorate import Electorate, listed
+from engine.gates.protocol import GateContext, GateServices
+from engine.gates.reminders import reminders
+from engine.model.approval import Vote
+from engine.model.base import Digest, Document, Json
+from engine.model.gate_config import ApprovalConfig, Quorum
 from engine.model.promotion import PromotionSnapshot
+from engine.model.quorum import Count, count
 from engine.model.verdict import Allow, AttributeValue, Defer, Deny, Verdict
 
-_PEOPLE_NAMED = 5
+DEADLINE = "approval.deadline"
+"""Until when approvals are taken; a span attribute, RFC 3339."""
+
+REMINDERS = "approval.reminders"
+"""How many reminders were due so far; a span attribute."""
+
 _COMMENT_WIDTH = 200
 
 
 class ApprovalGate:
-    """Waits for `required` approvals; one rejection ends it."""
+    """Waits until every quorum is met; one rejection ends it."""
 
     config: ClassVar[type[Document]] = ApprovalConfig
     type: ClassVar[str] = "approval"
+    holds_for_rollbacks: ClassVar[bool] = False
 
-    async def evaluate(self, context: GateContext, read: AttachmentReader) -> Verdict:
-        """Allow, deny, or defer until the timeout.
+    async def evaluate(self, context: GateContext, services: GateServices) -> Verdict:
+        """Allow, deny, or defer until the next reminder or the timeout.
 
         Raises:
             GateError: the configuration cannot be used.
@@ -51,121 +60,155 @@ def decide(
 ) -> Verdict:
     """What the votes come to at `now`, for an approval that was asked for at `opened_at`.
 
-    A vote counts when it is bound to this promotion's release, template and policy, and comes from
-    somebody who may vote; each person's first one does. An approval also has to be in time, and
-    not the requester's own unless that is allowed. A rejection counts from the requester too, and
-    weighs more than any number of approvals.
+    Which votes count is told in `engine.gates.counting`, and how they fill several quorums in
+    `engine.model.quorum`. A rejection weighs more than any number of approvals.
 
     Raises:
         GateError: the configuration names a group that the environment does not have.
     """
-    groups = promotion.environment.groups
-    unknown = [name for name in config.groups if name not in groups]
-    if unknown:
-        raise GateError(f"the environment has no group called {', '.join(unknown)}")
+    electorate = Electorate(config, promotion)
+    electorate.check_groups()
     deadline = opened_at + config.timeout
-    may_vote = set(config.people(groups))
-    may_approve = _approvers(config, promotion)
-    first: dict[str, Vote] = {}
-    for vote in votes:
-        allowed = may_vote if vote.decision is VoteDecision.REJECT else may_approve
-        in_time = vote.decision is VoteDecision.REJECT or vote.at <= deadline
-        if vote.binding == promotion.binding and vote.user in allowed and in_time:
-            first.setdefault(vote.user, vote)
-    approved = [user for user, vote in first.items() if vote.decision is VoteDecision.APPROVE]
-    attributes: dict[str, AttributeValue] = {
-        "approval.required": config.required,
-        "approval.received": len(approved),
-        "approval.wait_seconds": (now - opened_at).total_seconds(),
-    }
+    tally = counted(electorate, votes, deadline)
+    approvals = tally.approvals
+    filled = count(electorate.seats, [vote.right_of for vote in approvals])
+    reminded = reminders(config, opened_at, now)
+    attributes = _attributes(config, filled, len(approvals), opened_at, now)
+    inputs = _inputs(tally)
+    evidence = _evidence(config, filled)
 
-    for user, vote in first.items():
-        if vote.decision is VoteDecision.REJECT:
-            comment = shorten(vote.comment, width=_COMMENT_WIDTH, placeholder=" …")
-            reason = f"rejected by {user}" + (f": {comment}" if comment else "")
-            return Deny(reason=reason, rejected_by=user, attributes=attributes)
-    if len(approved) >= config.required:
-        return Allow(reason=f"approved by {_people(approved, 'and')}", attributes=attributes)
-    if len(may_approve) < config.required:
-        return Deny(reason=_never(config, promotion, may_approve), attributes=attributes)
-    progress = f"{len(approved)} of {config.required} approvals"
+    rejection = tally.rejection
+    if rejection is not None:
+        comment = shorten(rejection.comment, width=_COMMENT_WIDTH, placeholder=" …")
+        reason = f"rejected by {_voter(rejection)}" + (f": {comment}" if comment else "")
+        return Deny(
+            reason=reason,
+            rejected_by=rejection.user,
+            attributes=attributes,
+            inputs=inputs,
+            evidence=evidence,
+        )
+    required = sum(quorum.required for quorum in config.all_quorums)
+    if not config.allow_committers and not promotion.release.committers:
+        reason = (
+            "the release does not name its committers, who may not approve it; register one that "
+            "does (`committers` in the release file)"
+        )
+        return Deny(reason=reason, attributes=attributes)
+    if filled.total >= required:
+        reason = f"approved by {listed((_voter(vote) for vote in approvals), 'and')}"
+        return Allow(reason=reason, attributes=attributes, inputs=inputs, evidence=evidence)
+    never = _never(electorate, required, approvals, now)
+    if never:
+        return Deny(reason=never, attributes=attributes, inputs=inputs, evidence=evidence)
+    progress = _progress(config, filled, required)
     if now >= deadline:
         reason = f"{progress} within {durationpy.to_str(config.timeout)}; ask for a new promotion"
-        return Deny(reason=reason, attributes=attributes)
-    waiting = tuple(sorted(may_approve - first.keys()))
+        return Deny(reason=reason, attributes=attributes, inputs=inputs, evidence=evidence)
+    waiting = dict(_waiting(electorate, filled, approvals, now))
     return Defer(
-        reason=f"{progress}; waiting for {_people(waiting, 'or')}",
+        reason=f"{progress}; waiting for {listed(waiting.values(), 'or')}",
         until=deadline,
-        who=waiting,
-        attributes=attributes,
+        recheck_at=reminded.next,
+        who=tuple(sorted(waiting)),
+        attributes={**attributes, DEADLINE: deadline.isoformat()},
+        inputs=inputs,
+        evidence=evidence,
     )
 
 
-def check_vote(
-    promotion: PromotionSnapshot, votes: tuple[Vote, ...], user: str, decision: VoteDecision
-) -> str | None:
-    """Why a vote cannot be accepted, in one sentence; None when it can.
-
-    Looks at the environment's approval gates and at the template's approval nodes. Never raises,
-    since a workflow's update validator calls it: what cannot be read wants no vote.
-    """
-    wanted = _configs(promotion)
-    if not wanted:
-        return "this promotion requires no approval"
-    if any(vote.user == user and vote.binding == promotion.binding for vote in votes):
-        return f"{user} has voted already, and each person has one vote"
-    groups = promotion.environment.groups
-    people = {person for config in wanted for person in config.people(groups)}
-    if user not in people:
-        who = f"it is for {_people(sorted(people), 'or')}" if people else "nobody is eligible"
-        return f"{user!r} may not vote on this promotion; {who}"
-    if decision is VoteDecision.REJECT:
-        return None
-    if not any(user in _approvers(config, promotion) for config in wanted):
-        return (
-            f"{user} asked for this promotion and may not approve it as well "
-            "(separation of duties); somebody else has to"
-        )
-    return None
+def _attributes(
+    config: ApprovalConfig, filled: Count, received: int, opened_at: datetime, now: datetime
+) -> dict[str, AttributeValue]:
+    required = sum(quorum.required for quorum in config.all_quorums)
+    attributes: dict[str, AttributeValue] = {
+        "approval.required": required,
+        "approval.received": received,
+        "approval.wait_seconds": (now - opened_at).total_seconds(),
+    }
+    if config.quorums:
+        attributes["approval.missing"] = required - filled.total
+    if config.remind or config.remind_every is not None:
+        attributes[REMINDERS] = reminders(config, opened_at, now).due
+    return attributes
 
 
-def _configs(promotion: PromotionSnapshot) -> list[ApprovalConfig]:
-    environment = promotion.environment
-    gates = [gate for gate in environment.gates if gate.type == ApprovalGate.type]
-    gates += [
-        gate
-        for node in environment.template.nodes
-        if node.type == "approval" and node.inputs
-        for gate in gates_of(node, environment)
+def _inputs(tally: Counted) -> dict[str, Digest]:
+    return {f"vote/{user}": word.digest for user, word in tally.signed.items()}
+
+
+def _evidence(config: ApprovalConfig, filled: Count) -> dict[str, Json]:
+    quorums: list[Json] = [
+        {"of": _label(quorum), "required": quorum.required, "filledBy": list(voters)}
+        for quorum, voters in zip(config.all_quorums, filled.filled, strict=True)
     ]
-    configs = []
-    for gate in gates:
-        try:
-            configs.append(applied(gate, ApprovalConfig))
-        except GateError:
-            continue
-    return configs
+    return {"quorums": quorums}
 
 
-def _approvers(config: ApprovalConfig, promotion: PromotionSnapshot) -> set[str]:
-    people = set(config.people(promotion.environment.groups))
-    return people if config.allow_requester else people - {promotion.requested_by}
+def _waiting(
+    electorate: Electorate, filled: Count, approvals: Iterable[Vote], now: datetime
+) -> Iterator[tuple[str, str]]:
+    """Everybody whose approval would fill a place, and what they are called in a sentence."""
+    used = {vote.right_of for vote in approvals}
+    voted = {vote.user for vote in approvals}
+    wanted = {
+        person
+        for (people, _), helps in zip(electorate.seats, filled.helpful, strict=True)
+        if helps
+        for person in people
+    }
+    told = set()
+    stand_ins = []
+    for right in sorted(wanted - used):
+        for person in electorate.may_act(right, now, voted):
+            if person == right:
+                told.add(person)
+                yield person, person
+            else:
+                stand_ins.append((person, right))
+    for person, right in stand_ins:
+        if person not in told:
+            told.add(person)
+            yield person, f"{person} (for {right})"
 
 
-def _never(config: ApprovalConfig, promotion: PromotionSnapshot, may_approve: set[str]) -> str:
-    who = f" ({_people(sorted(may_approve), 'and')})" if may_approve else ""
-    excluded = set(config.people(promotion.environment.groups)) - may_approve
-    why = f", since {promotion.requested_by} asked for the promotion" if excluded else ""
+def _never(
+    electorate: Electorate, required: int, approvals: Sequence[Vote], now: datetime
+) -> str | None:
+    """Why the approval cannot be met any more, if it cannot."""
+    used = {vote.right_of for vote in approvals}
+    voted = {vote.user for vote in approvals}
+    able = [
+        right for right in sorted(electorate.people - used) if electorate.may_act(right, now, voted)
+    ]
+    possible = count(electorate.seats, [*(vote.right_of for vote in approvals), *able]).total
+    if possible >= required:
+        return None
+    can = sorted({*used, *able})
+    who = f" ({listed(can, 'and')})" if can else ""
+    reasons = [f"{person} {why}" for person, why in electorate.unable(now).items()]
+    since = f", since {listed(reasons, 'and')}" if reasons else ""
+    different = " by different people" if electorate.config.quorums else ""
     return (
-        f"{config.required} approvals are required, but only {len(may_approve)} "
-        f"can be given{who}{why}; name more people, or let somebody else ask"
+        f"{required} approvals{different} are required, but only {possible} can be given{who}"
+        f"{since}; name more people, or let somebody else ask"
     )
 
 
-def _people(users: Iterable[str], last: str) -> str:
-    named = list(users)
-    if len(named) > _PEOPLE_NAMED:
-        named = [*named[: _PEOPLE_NAMED - 1], f"{len(named) - _PEOPLE_NAMED + 1} more"]
-    if len(named) < 2:
-        return "".join(named)
-    return f"{', '.join(named[:-1])} {last} {named[-1]}"
+def _progress(config: ApprovalConfig, filled: Count, required: int) -> str:
+    text = f"{filled.total} of {required} approvals"
+    if not config.quorums:
+        return text
+    parts = (
+        f"{len(voters)} of {quorum.required} by {_label(quorum)}"
+        for quorum, voters in zip(config.quorums, filled.filled, strict=True)
+    )
+    return f"{text} ({', '.join(parts)})"
+
+
+def _label(quorum: Quorum) -> str:
+    return listed((*quorum.groups, *quorum.users), "or")
+
+
+def _voter(vote: Vote) -> str:
+    return vote.user if vote.on_behalf_of is None else f"{vote.user} for {vote.on_behalf_of}"

@@ -1,138 +1,41 @@
-"""The gate `freeze_window`: times in which nothing may change, given in local time."""
+"""The gate `freeze_window`: nothing is promoted within its windows and freezes set by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import Annotated, ClassVar, Literal, Self
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal, Self
 from uuid import UUID, uuid5
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, NaiveDatetime, model_validator
+from pydantic import Field, model_validator
 
+from engine.errors import GateError
+from engine.gates.calendars.source import CalendarSource
 from engine.gates.configuration import applied
-from engine.gates.protocol import AttachmentReader, GateContext
-from engine.gates.recurrence import FIRST_YEAR, LAST_YEAR, Recurrence, instant
-from engine.model.base import Document, Duration
+from engine.gates.freezes import free_from, in_force, keeper
+from engine.gates.protocol import GateContext, GateServices
+from engine.gates.windows import MOST_WINDOWS, FreezeWindow, longest
+from engine.model.base import Document, Json
+from engine.model.environment import Gate
+from engine.model.freeze import Freeze, OnClose
 from engine.model.verdict import Allow, AttributeValue, Defer, Deny, Verdict
 
-_LONGEST = timedelta(days=366)
-_LONGEST_IF_DENSE = timedelta(days=1)
-# A zone's offset is less than a day, and so is what a change of the clocks can move.
-_OFFSET_SLACK = timedelta(days=2)
-_LINKS_FOLLOWED = 64
-
-
-def _written(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("write a local date and time like 2026-12-24T12:00")  # noqa: TRY004 pydantic reports ValueError, not TypeError
-    return value
-
-
-def _in_range(local: datetime) -> datetime:
-    if not FIRST_YEAR <= local.year <= LAST_YEAR:
-        raise ValueError(f"has to lie in the years {FIRST_YEAR} to {LAST_YEAR}")
-    return local
-
-
-def _existing_zone(key: str) -> str:
-    try:
-        ZoneInfo(key)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"{key!r} is no time zone of the IANA database; write for example Europe/Berlin"
-        ) from None
-    return key
-
-
-LocalTime = Annotated[NaiveDatetime, BeforeValidator(_written), AfterValidator(_in_range)]
-"""A local date and time without offset, `2026-12-24T12:00`."""
-
-
-class FreezeWindow(Document):
-    """One window, once or recurring.
-
-    Attributes:
-        name: unique within its gate.
-        timezone: a name of the IANA database, e.g. `Europe/Berlin`.
-        start: when it begins, for a recurring window the earliest time at which it may.
-        end: when it ends by the clocks on the wall; for a recurring window as far from each
-            occurrence's begin, by those clocks, as `end` is from `start`.
-        duration: how long it lasts, in elapsed time; instead of `end`.
-        rrule: a recurrence rule, e.g. `FREQ=WEEKLY;BYDAY=FR`; see `Recurrence`.
-    """
-
-    name: str = Field(min_length=1, max_length=100)
-    timezone: Annotated[str, AfterValidator(_existing_zone)]
-    start: LocalTime
-    end: LocalTime | None = None
-    duration: Duration | None = Field(default=None, gt=timedelta(0), le=_LONGEST)
-    rrule: str | None = None
-
-    @model_validator(mode="after")
-    def _is_one_window(self) -> Self:
-        if (self.end is None) == (self.duration is None):
-            raise ValueError("give either end or duration")
-        if self.length <= timedelta(0):
-            raise ValueError("ends before it begins; give an end after start")
-        if self.rrule is not None:
-            if self.length > _LONGEST:
-                raise ValueError(f"a recurring window lasts at most {_LONGEST.days} days")
-            try:
-                recurrence = Recurrence(self.rrule, self.start, self.zone)
-            except ValueError as error:
-                raise ValueError(f"rrule: {error}") from error
-            if recurrence.times_a_day > 1 and self.length > _LONGEST_IF_DENSE:
-                raise ValueError("a window that recurs within a day lasts at most a day")
-        return self
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone."""
-        return ZoneInfo(self.timezone)
-
-    @property
-    def length(self) -> timedelta:
-        """From begin to end: by the wall clocks with `end`, elapsed with `duration`."""
-        if self.duration is not None:
-            return self.duration
-        return self.end - self.start if self.end is not None else timedelta(0)
-
-    @cached_property
-    def _recurrence(self) -> Recurrence | None:
-        return None if self.rrule is None else Recurrence(self.rrule, self.start, self.zone)
-
-    def in_force_at(self, moment: datetime) -> Iterator[Occurrence]:
-        """The occurrences, usually none or one, that hold at `moment` (with a time zone)."""
-        local = moment.astimezone(self.zone).replace(tzinfo=None)
-        if not FIRST_YEAR <= local.year <= LAST_YEAR:
-            return
-        begins: Iterable[datetime] = (self.start,)
-        if self._recurrence is not None:
-            earliest = local - self.length - _OFFSET_SLACK
-            begins = self._recurrence.between(earliest, local + _OFFSET_SLACK)
-        for begin in begins:
-            start = instant(begin, self.zone)
-            end = start + self.length
-            if self.end is not None:
-                # Clocks that skip the begin can put it behind the end; it keeps its length then.
-                by_wall = instant(begin + self.length, self.zone)
-                end = by_wall if by_wall > start else end
-            if start <= moment < end:
-                yield Occurrence(window=self, start=start, end=end)
+FIRST_LOOK, LONGEST_LOOK = timedelta(minutes=1), timedelta(hours=1)
+"""How soon, and at most how late, it is looked again whether a freeze was lifted unheard."""
 
 
 class FreezeWindowConfig(Document):
-    """The windows of one gate.
+    """The windows of one gate. Without any it holds for freezes that are set by hand only.
 
     Attributes:
+        calendars: calendars whose events are windows too; read when the file is applied.
         on_freeze: whether a promotion within a window is denied, or waits until it ends.
+        on_close: what a deployment does that is under way when a window begins.
     """
 
-    windows: tuple[FreezeWindow, ...] = Field(min_length=1, max_length=200)
+    windows: tuple[FreezeWindow, ...] = Field(default=(), max_length=MOST_WINDOWS)
+    calendars: tuple[CalendarSource, ...] = Field(default=(), max_length=20)
     on_freeze: Literal["deny", "wait"] = "deny"
+    on_close: OnClose = OnClose.PAUSE
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -142,14 +45,13 @@ class FreezeWindowConfig(Document):
             raise ValueError(f"more than one window is called {', '.join(twice)}")
         return self
 
-
-@dataclass(frozen=True)
-class Occurrence:
-    """One time that a window is in force, from `start` to before `end`, both in UTC."""
-
-    window: FreezeWindow
-    start: datetime
-    end: datetime
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Self:
+        if self.on_close is OnClose.ROLLBACK:
+            raise ValueError(
+                "on_close: rollback is not available yet; write pause, finish or abort"
+            )
+        return self
 
 
 def window_id(environment: UUID, name: str) -> UUID:
@@ -157,50 +59,127 @@ def window_id(environment: UUID, name: str) -> UUID:
     return uuid5(environment, f"freeze/{name}")
 
 
+def configured(gate: Gate) -> FreezeWindowConfig:
+    """The configuration of a gate of this type that was applied.
+
+    Raises:
+        GateError: it cannot be used.
+    """
+    config = applied(gate, FreezeWindowConfig)
+    if config.calendars:
+        raise GateError(
+            "its calendars were not read when it was applied; apply the environment file again"
+        )
+    return config
+
+
 class FreezeWindowGate:
-    """Denies, or waits, while one of its windows is in force."""
+    """Denies, or waits, while one of its windows is in force, or a freeze that was set by hand.
+
+    Of an environment's gates of this type only one looks at the freezes by hand; see
+    `engine.gates.freezes.keeper`.
+    """
 
     config: ClassVar[type[Document]] = FreezeWindowConfig
     type: ClassVar[str] = "freeze_window"
+    holds_for_rollbacks: ClassVar[bool] = False
 
-    async def evaluate(self, context: GateContext, read: AttachmentReader) -> Verdict:
-        """Allow, deny, or defer until no window is in force.
+    async def evaluate(self, context: GateContext, services: GateServices) -> Verdict:
+        """Allow, deny, or defer until nothing is in force.
+
+        When the line is stopped, what is requested afterwards is denied, and what was requested
+        before waits until the line is free again.
 
         Raises:
             GateError: the configuration cannot be used.
         """
-        config = applied(context.gate, FreezeWindowConfig)
-        holding = _longest(config.windows, context.now)
-        if holding is None:
-            return Allow(reason="no freeze window is in force")
-        window = holding.window
-        until = _thawed(config.windows, holding.end)
-        attributes: dict[str, AttributeValue] = {
-            "freeze_window.id": str(window_id(context.promotion.environment.id, window.name)),
-            "freeze_window.name": window.name,
-        }
-        shown = f"{until.astimezone(window.zone):%Y-%m-%d %H:%M} {window.timezone}"
-        if config.on_freeze == "wait":
-            reason = f"freeze window {window.name!r} is in force; goes on at {shown}"
-            return Defer(reason=reason, until=until, attributes=attributes)
-        reason = f"freeze window {window.name!r} is in force; ask again after {shown}"
-        return Deny(reason=reason, attributes=attributes)
+        config = configured(context.gate)
+        environment = context.promotion.environment
+        by_hand: tuple[Freeze, ...] = ()
+        if keeper(environment).name == context.gate.name:
+            by_hand = await services.freezes()
+        holding = in_force(by_hand, environment.name, context.now)
+        stopped = next((each for each in holding if each.stops_the_line), None)
+        if stopped is not None:
+            return _stopped(stopped, context)
+        return _frozen(config, by_hand, context)
 
 
-def _longest(windows: Iterable[FreezeWindow], moment: datetime) -> Occurrence | None:
-    holding = (each for window in windows for each in window.in_force_at(moment))
-    return max(holding, key=lambda each: each.end, default=None)
+def _stopped(stop: Freeze, context: GateContext) -> Verdict:
+    attributes, evidence = _about(stop), {"freeze": _record(stop)}
+    if context.promotion.requested_at >= stop.start:
+        reason = f"{stop.text}; ask again when it is lifted"
+        return Deny(reason=reason, attributes=attributes, evidence=evidence)
+    return Defer(
+        reason=f"{stop.text}; goes on when it is lifted",
+        until=stop.end,
+        recheck_at=_recheck(context),
+        memory=_memory(context),
+        attributes=attributes,
+        evidence=evidence,
+    )
 
 
-def _thawed(windows: tuple[FreezeWindow, ...], end: datetime) -> datetime:
-    """The end of the last of the windows that follow one another without a gap from `end` on.
+def _frozen(
+    config: FreezeWindowConfig, by_hand: tuple[Freeze, ...], context: GateContext
+) -> Verdict:
+    environment, now = context.promotion.environment, context.now
+    window = longest(config.windows, now)
+    freeze = next(iter(in_force(by_hand, environment.name, now)), None)
+    evidence: dict[str, Json] = {}
+    if freeze is not None:
+        attributes, evidence, what = _about(freeze), {"freeze": _record(freeze)}, freeze.text
+    elif window is not None:
+        name = window.window.name
+        attributes = _named(window_id(environment.id, name), name)
+        what = f"freeze window {name!r} is in force"
+    else:
+        return Allow(reason="no freeze window is in force")
+    until = free_from(config.windows, by_hand, environment.name, now)
+    zone = None if window is None else window.window.timezone
+    shown = "when it is lifted"
+    if until is not None and freeze is None and window is not None:
+        shown = f"{until.astimezone(window.window.zone):%Y-%m-%d %H:%M} {zone}"
+    elif until is not None:
+        shown = f"{until:%Y-%m-%d %H:%M} UTC"
+    if config.on_freeze == "deny":
+        when = f"after {shown}" if until is not None else shown
+        reason = f"{what}; ask again {when}"
+        return Deny(reason=reason, attributes=attributes, evidence=evidence)
+    when = f"at {shown}" if until is not None else shown
+    return Defer(
+        reason=f"{what}; goes on {when}",
+        until=until,
+        recheck_at=None if freeze is None else _recheck(context),
+        memory={} if freeze is None else _memory(context),
+        attributes=attributes,
+        evidence=evidence,
+    )
 
-    Windows that never leave a gap are followed for a while only; at the moment returned the gate
-    is asked again.
-    """
-    for _ in range(_LINKS_FOLLOWED):
-        following = _longest(windows, end)
-        if following is None:
-            break
-        end = following.end
-    return end.astimezone(UTC)
+
+def _about(freeze: Freeze) -> dict[str, AttributeValue]:
+    return _named(freeze.id, freeze.name)
+
+
+def _named(id: UUID, name: str) -> dict[str, AttributeValue]:
+    return {"freeze_window.id": str(id), "freeze_window.name": name}
+
+
+def _record(freeze: Freeze) -> Json:
+    return freeze.model_dump(
+        mode="json",
+        include={"id", "name", "reason", "stops_the_line", "start", "end", "created_by"},
+    )
+
+
+def _recheck(context: GateContext) -> datetime:
+    return context.now + min(FIRST_LOOK * (1 << min(_asked(context), 10)), LONGEST_LOOK)
+
+
+def _memory(context: GateContext) -> dict[str, Json]:
+    return {"asked": _asked(context) + 1}
+
+
+def _asked(context: GateContext) -> int:
+    asked = context.memory.get("asked", 0)
+    return asked if isinstance(asked, int) else 0

@@ -96,6 +96,10 @@ class Recurrence:
         if next(self._all_from(start), None) is None:
             raise ValueError("never occurs")
 
+    def begins_at(self, local: datetime) -> bool:
+        """Whether an occurrence begins at a local time (naive)."""
+        return next(self.between(local, local), None) is not None
+
     def between(self, low: datetime, high: datetime) -> Iterator[datetime]:
         """The local times of the occurrences from `low` to `high`, both naive, in order."""
         if self._count is not None:

@@ -85,9 +85,12 @@ def ended(record: object) -> Iterator[Duration]:
             yield Duration(names.PROMOTION_DURATION, "", None, record.at, about)
         case GateRecord(result=gate) if gate.type == _APPROVAL:
             yield _approval(f"gate/{gate.name}", gate.started_at, gate.ended_at, gate.outcome)
-        case StepRecord(result=step) if step.status is not StepStatus.SKIPPED:
+        case StepRecord(result=step) if not (
+            step.status is StepStatus.SKIPPED or step.taken_over_from
+        ):
             about = {names.STEP_TYPE: step.type, names.STEP_RESULT: RESULTS[step.status]}
-            yield Duration(names.STEP_DURATION, step.node_id, step.started_at, step.ended_at, about)
+            key = step.node_id if step.compensates is None else f"{step.node_id}/back"
+            yield Duration(names.STEP_DURATION, key, step.started_at, step.ended_at, about)
             if step.type == _APPROVAL:
                 outcome = _APPROVAL_RESULTS[step.status]
                 key = f"step/{step.node_id}"

@@ -10,6 +10,7 @@ from pydantic import Field
 from engine.model.base import Digest, Duration, Name, Timestamp, Value
 from engine.model.environment import Target
 from engine.model.failure import Failure
+from engine.model.plugin_call import PluginCall
 from engine.model.release import Component
 from engine.model.verdict import AttributeValue
 
@@ -73,6 +74,7 @@ class TaskReport(Value):
             OpenTelemetry's conventions (`server.address`, `http.response.status_code` and so on).
         changed: False when the target was already as wanted.
         before, after: what the target ran before and after the task; None when nothing.
+        plugin_calls: the calls of plugins that were made for it, by all attempts.
     """
 
     task_id: UUID
@@ -85,6 +87,7 @@ class TaskReport(Value):
     before: RunningVersion | None = None
     after: RunningVersion | None = None
     detail: str = ""
+    plugin_calls: tuple[PluginCall, ...] = ()
 
 
 class TaskStatus(StrEnum):

@@ -7,19 +7,34 @@ from uuid import UUID
 
 from pydantic import Field
 
+from engine.model import identity
 from engine.model.agent_task import AgentTask, TaskResult
 from engine.model.base import Name, Timestamp, Value
 from engine.model.failure import Failure
+from engine.model.freeze import Closure, FreezeExemptions
 from engine.model.promotion import PromotionSnapshot
 from engine.model.strategy import Strategy
 
 
 class DeploymentRequest(Value):
-    """The input of the workflow `deployment.execute`."""
+    """The input of the workflow `deployment.execute`.
+
+    Attributes:
+        attempt: of the node; each is a job of its own.
+        has_begun: whether another deployment of the promotion has changed targets already.
+    """
 
     promotion: PromotionSnapshot
     node_id: Name
     strategy: Strategy
+    attempt: int = Field(default=1, ge=1)
+    exemptions: FreezeExemptions = FreezeExemptions()
+    has_begun: bool = False
+
+    @property
+    def job_id(self) -> UUID:
+        """The id of the job."""
+        return identity.job_id(self.promotion.promotion_id, self.node_id, self.attempt)
 
 
 class TargetPlan(Value):
@@ -73,3 +88,16 @@ class DeploymentProgress(Value):
     batches: int
     targets_done: int
     targets: int
+
+
+class DeploymentPause(Value):
+    """Word that a deployment waits for a freeze to end, or goes on.
+
+    Attributes:
+        workflow_id: of the deployment, which wants to be told when freezes change.
+        closure: what it waits for; None when it goes on.
+    """
+
+    node_id: Name
+    workflow_id: str
+    closure: Closure | None = None

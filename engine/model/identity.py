@@ -66,18 +66,34 @@ def workflow_run_id(promotion: UUID) -> UUID:
 
 
 def step_run_id(promotion: UUID, node_id: str) -> UUID:
-    """The id of one node's run within a promotion."""
+    """The id of one node's run within a promotion, however often it is tried."""
     return uuid5(promotion, f"step/{node_id}")
 
 
-def job_id(promotion: UUID, node_id: str) -> UUID:
-    """The id of the deployment job that a deploy node starts."""
-    return uuid5(promotion, f"job/{node_id}")
+def compensation_run_id(promotion: UUID, node_id: str) -> UUID:
+    """The id of the step that takes a node's work back."""
+    return uuid5(promotion, f"compensation/{node_id}")
+
+
+def job_id(promotion: UUID, node_id: str, attempt: int = 1) -> UUID:
+    """The id of the deployment job that a deploy node starts; each attempt starts its own."""
+    name = f"job/{node_id}"
+    return uuid5(promotion, name if attempt == 1 else f"{name}/{attempt}")
 
 
 def task_id(job: UUID, target: UUID, component: str, task_type: str) -> UUID:
     """The id of one agent task: one kind of work on one component of one target."""
     return uuid5(job, f"task/{target}/{component}/{task_type}")
+
+
+def auto_promotion_id(environment: UUID, succeeded: UUID) -> UUID:
+    """The id of the promotion to `environment` that follows by rule upon one that succeeded."""
+    return uuid5(environment, f"auto/{succeeded}")
+
+
+def hold_id(environment: UUID, promotion: UUID) -> UUID:
+    """The id of the hold on automatic promotion that a rollback sets."""
+    return uuid5(environment, f"hold/{promotion}")
 
 
 def evidence_id(promotion: UUID, reset_run: str | None = None) -> UUID:

@@ -29,7 +29,9 @@ class Lineage(Value):
         rolled_back: the last to succeed in this environment, of another version of the same
             release, where the version now promoted had succeeded there before it: to deploy again
             what an environment had before is to take back what it got since.
+        retried: the promotion that this one tries again.
     """
 
     previous_environment: RelatedPromotion | None = None
     rolled_back: RelatedPromotion | None = None
+    retried: RelatedPromotion | None = None

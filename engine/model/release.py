@@ -19,6 +19,9 @@ class AttachmentFormat(StrEnum):
     """The document formats that a release's attachments may have."""
 
     TRIVY_JSON = "trivy-json"
+    GRYPE_JSON = "grype-json"
+    SARIF = "sarif"
+    CYCLONEDX_JSON = "cyclonedx-json"
     OTHER = "other"
 
 
@@ -50,13 +53,18 @@ class Component(Value):
 
 
 class Release(Value):
-    """An immutable, registered release."""
+    """An immutable, registered release.
+
+    Attributes:
+        committers: people whose changes are in it, who may be kept from approving it.
+    """
 
     id: UUID
     tenant_id: UUID
     name: Name
     version: Version
     components: tuple[Component, ...] = Field(min_length=1)
+    committers: tuple[str, ...] = ()
 
     @property
     def ref(self) -> str:
@@ -65,7 +73,7 @@ class Release(Value):
 
     @property
     def digest(self) -> str:
-        """Digest over name, version, and what every component and attachment is.
+        """Digest over name, version, committers, and what every component and attachment is.
 
         Not over where they are: the same bytes at another place are the same release.
         """
@@ -77,6 +85,8 @@ class Release(Value):
                     component.model_dump(mode="json", exclude={"artifact"})
                     for component in self.components
                 ],
+                # Releases from before there were committers keep their digest.
+                **({"committers": list(self.committers)} if self.committers else {}),
             }
         )
 
@@ -107,4 +117,5 @@ class ReleaseDocument(Document):
     tenant: Name = "default"
     name: Name
     version: Version
+    committers: tuple[Annotated[str, StringConstraints(pattern=r"\S")], ...] = ()
     components: tuple[ComponentDocument, ...] = Field(min_length=1)

@@ -94,6 +94,17 @@ class EnvironmentRepository:
             found = await _targets(session, _targets_of(environment_id))
         return found.get(environment_id, ())
 
+    async def following(self, tenant_id: UUID, name: str) -> tuple[Environment, ...]:
+        """The tenant's environments that promote by rule what has succeeded in `name`."""
+        async with self._database.read() as session:
+            found = await session.scalars(
+                select(EnvironmentRecord.definition)
+                .where(EnvironmentRecord.tenant_id == tenant_id)
+                .order_by(EnvironmentRecord.position, EnvironmentRecord.name)
+            )
+            environments = [Environment.model_validate(definition) for definition in found]
+        return tuple(each for each in environments if each.auto and each.auto.after == name)
+
     async def revisions(self, tenant: str, name: str) -> tuple[RevisionRow, ...]:
         """All definitions that the environment had, oldest first; the last one is in force.
 

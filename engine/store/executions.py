@@ -21,6 +21,7 @@ from engine.store.tables import (
     AgentRecord,
     AgentTaskRecord,
     DeploymentJobRecord,
+    PromotionRecord,
     StepRunRecord,
     TargetRecord,
     WorkflowRunRecord,
@@ -76,11 +77,47 @@ class ExecutionRepository:
             "detail": result.detail,
             "failure": result.failure and result.failure.model_dump(mode="json"),
             "inputs": dict(result.inputs),
+            "outputs": dict(result.outputs) or None,
+            "attempt": result.attempt,
+            "compensates": result.compensates,
+            "taken_over_from": result.taken_over_from,
             "started_at": result.started_at,
             "ended_at": result.ended_at,
         }
         async with self._database.write() as session:
             await upsert(session, StepRunRecord, [row], newest_by="ended_at")
+
+    async def steps(self, promotion_id: UUID) -> tuple[StepResult, ...]:
+        """The steps of a promotion, in the order of their ends."""
+        step = StepRunRecord
+        query = (
+            select(step)
+            .where(step.run_id == identity.workflow_run_id(promotion_id))
+            .order_by(step.ended_at, step.started_at, step.id)
+        )
+        async with self._database.read() as session:
+            return tuple(_step(record) for record in await session.scalars(query))
+
+    async def run_after(self, promotion_id: UUID, environment_id: UUID) -> UUID | None:
+        """Another promotion whose template's run in the environment began after this one's.
+
+        None where there is no such promotion, or where this one has no run.
+        """
+        run, promotion = WorkflowRunRecord, PromotionRecord
+        since = select(run.started_at).where(run.promotion_id == promotion_id).scalar_subquery()
+        query = (
+            select(run.promotion_id)
+            .join(promotion, promotion.id == run.promotion_id)
+            .where(
+                promotion.environment_id == environment_id,
+                run.promotion_id != promotion_id,
+                run.started_at > since,
+            )
+            .order_by(run.started_at.desc())
+            .limit(1)
+        )
+        async with self._database.read() as session:
+            return await session.scalar(query)
 
     async def record_job(
         self,
@@ -212,6 +249,24 @@ async def _settle_unbegun(session: AsyncSession, job_id: UUID) -> None:
         )
         .values(status=status),
         execution_options={"synchronize_session": False},
+    )
+
+
+def _step(record: StepRunRecord) -> StepResult:
+    return StepResult(
+        node_id=record.node_id,
+        type=record.type,
+        run_id=record.id,
+        status=record.status,
+        detail=record.detail,
+        failure=record.failure,
+        inputs=record.inputs,
+        outputs=record.outputs or {},
+        attempt=record.attempt or 1,
+        compensates=record.compensates,
+        taken_over_from=record.taken_over_from,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
     )
 
 

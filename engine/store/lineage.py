@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Row, Select, func, select
@@ -46,6 +47,32 @@ class LineageRepository:
             previous_environment=None if previous is None else _related(previous),
             rolled_back=None if last is None or last.release_id == release.id else _related(last),
         )
+
+    async def comes_back(self, release: Release, environment: Environment) -> bool:
+        """Whether promoting `release` takes back what the environment has now.
+
+        So it is when it first succeeded there before the version did that succeeded last.
+        """
+        async with self._database.read() as session:
+            last = await _last(session, release, environment)
+            if last is None or last.release_id == release.id:
+                return False
+            first = await _first(session, release.id, environment)
+            first_of_last = await _first(session, last.release_id, environment)
+        return first is not None and first_of_last is not None and first < first_of_last
+
+
+async def _first(
+    session: AsyncSession, release_id: UUID, environment: Environment
+) -> datetime | None:
+    """When a release first succeeded in an environment."""
+    return await session.scalar(
+        select(func.min(PromotionRecord.ended_at)).where(
+            PromotionRecord.environment_id == environment.id,
+            PromotionRecord.release_id == release_id,
+            PromotionRecord.status == PromotionStatus.SUCCEEDED,
+        )
+    )
 
 
 async def _last(session: AsyncSession, release: Release, environment: Environment) -> _Found | None:

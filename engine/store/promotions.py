@@ -116,6 +116,7 @@ class PromotionRepository:
                         **row | {"status_at": reset.at, "status_run_id": reset.run_id},
                         decision=None,
                         failure=None,
+                        superseded_by=None,
                         ended_at=None,
                     )
                 )
@@ -132,6 +133,7 @@ class PromotionRepository:
         *,
         at: datetime,
         failure: Failure | None = None,
+        superseded_by: UUID | None = None,
         run_id: str | None = None,
     ) -> None:
         """Record where the promotion stands since `at`.
@@ -141,6 +143,7 @@ class PromotionRepository:
         promotion the latest counts: it replaces also a final status, with decision and failure.
 
         Args:
+            superseded_by: the promotion that took its place; None where none did.
             run_id: Temporal's id of the run whose status this is; the one that opened the
                 promotion by default.
 
@@ -170,6 +173,7 @@ class PromotionRepository:
                 ended_at=at if status.is_final else None,
                 decision=decision if decision is not None else _kept(record.decision, is_same_run),
                 failure=plain if plain is not None else _kept(record.failure, is_same_run),
+                superseded_by=superseded_by,
             )
         )
         async with self._database.write() as session:
@@ -185,16 +189,21 @@ class PromotionRepository:
         Raises:
             NotFoundError: the promotion was not opened.
         """
+        dumped = result.model_dump(mode="json")
         row = {
             "promotion_id": promotion_id,
             "name": result.name,
             "type": result.type,
             "outcome": result.outcome,
             "reason": result.reason,
-            "attributes": result.model_dump(mode="json")["attributes"],
+            "attributes": dumped["attributes"],
             "inputs": dict(result.inputs),
             "rejected_by": result.rejected_by,
             "error": result.error and result.error.model_dump(mode="json"),
+            "evidence": dumped["evidence"] or None,
+            "overridden": dumped["overridden"],
+            "facts": dumped["facts"] or None,
+            "asked_at": result.asked_at,
             "started_at": result.started_at,
             "ended_at": result.ended_at,
         }
@@ -202,7 +211,7 @@ class PromotionRepository:
             await upsert(session, GateResultRecord, [row], newest_by="ended_at")
 
     async def record_vote(self, promotion_id: UUID, vote: Vote) -> None:
-        """Record a person's vote; of several by one person the latest.
+        """Record a person's vote, or that it was withdrawn; of several by one person the latest.
 
         Raises:
             NotFoundError: the promotion was not opened.
@@ -215,9 +224,15 @@ class PromotionRepository:
             "comment": vote.comment,
             "binding": vote.binding,
             "at": vote.at,
+            "on_behalf_of": vote.on_behalf_of,
+            "envelope": vote.envelope,
+            "withdrawn_at": vote.withdrawn_at,
+            "withdrawal_reason": vote.withdrawal_reason,
+            "withdrawal_envelope": vote.withdrawal_envelope,
+            "changed_at": vote.withdrawn_at or vote.at,
         }
         async with self._database.write() as session:
-            await upsert(session, ApprovalRecord, [row], newest_by="at")
+            await upsert(session, ApprovalRecord, [row], newest_by="changed_at")
 
     async def get(self, promotion_id: UUID) -> PromotionRow:
         """The promotion with its gates and votes.
@@ -255,6 +270,44 @@ class PromotionRepository:
             )
             return [_row(promotion) for promotion in found]
 
+    async def decided(
+        self,
+        tenant: str,
+        environment: str,
+        *,
+        since: datetime | None = None,
+        before: tuple[datetime, UUID] | None = None,
+        limit: int = 200,
+    ) -> builtins.list[PromotionRow]:
+        """A page of the promotions to an environment whose gates have decided, youngest first.
+
+        Args:
+            since: only those that were requested at that time or later.
+            before: `started_at` and `id` of the last one of the page before.
+
+        Raises:
+            NotFoundError: there is no such tenant, or it has no such environment.
+            InputError: `limit` cannot be used.
+        """
+        check_page(limit, 0)
+        record = PromotionRecord
+        denied = record.status.in_((PromotionStatus.DENIED, PromotionStatus.REJECTED))
+        async with self._database.read() as session:
+            named = await require_environment(session, tenant, environment)
+            query = _whole_promotions().where(
+                record.environment_id == named.id, or_(record.decision == Decision.ALLOW, denied)
+            )
+            if since is not None:
+                query = query.where(record.requested_at >= since)
+            if before is not None:
+                at, last = before
+                later = and_(record.requested_at == at, record.id > last)
+                query = query.where(or_(record.requested_at < at, later))
+            found = await session.scalars(
+                query.order_by(record.requested_at.desc(), record.id).limit(limit)
+            )
+            return [_row(promotion) for promotion in found]
+
 
 def _is_news(stored: PromotionRecord, reset: Reset) -> bool:
     return stored.status_run_id != reset.run_id and stored.status_at < reset.at
@@ -285,6 +338,7 @@ def _row(record: PromotionRecord) -> PromotionRow:
             "status_at": record.status_at,
             "decision": record.decision,
             "failure": record.failure,
+            "superseded_by": record.superseded_by,
             "gates": [_gate(gate) for gate in record.gates],
             "votes": [_vote(vote) for vote in record.votes],
             "workflow_id": record.workflow_id,
@@ -306,6 +360,10 @@ def _gate(record: GateResultRecord) -> GateResult:
         attributes=record.attributes,
         inputs=record.inputs,
         rejected_by=record.rejected_by,
+        evidence=record.evidence or {},
+        overridden=record.overridden,
+        facts=record.facts or {},
+        asked_at=record.asked_at,
         error=record.error,
         started_at=record.started_at,
         ended_at=record.ended_at,
@@ -319,4 +377,10 @@ def _vote(record: ApprovalRecord) -> Vote:
         comment=record.comment,
         binding=record.binding,
         at=record.at,
+        on_behalf_of=record.on_behalf_of,
+        envelope=record.envelope,
+        is_signed=record.envelope is not None,
+        withdrawn_at=record.withdrawn_at,
+        withdrawal_reason=record.withdrawal_reason,
+        withdrawal_envelope=record.withdrawal_envelope,
     )

@@ -12,6 +12,7 @@ from engine.model.base import Digest, Name, Timestamp, Value
 from engine.model.environment import EnvironmentDefinition
 from engine.model.failure import Failure
 from engine.model.promotion import PromotionSnapshot, PromotionStatus
+from engine.model.template import Template
 from engine.model.verdict import Decision, GateResult
 
 
@@ -28,11 +29,26 @@ class RevisionRow(Value):
     applied_at: Timestamp
 
 
+class TemplateRow(Value):
+    """A version of a template that was applied.
+
+    Attributes:
+        template: as it is written.
+        sequence: 1 for the first version that was applied under its name, then one more each.
+    """
+
+    template: Template
+    sequence: int = Field(ge=1)
+    digest: Digest
+    applied_at: Timestamp
+
+
 class PromotionRow(Value):
     """A promotion as recorded.
 
     Attributes:
         status_at: since when it has this status.
+        superseded_by: the promotion that took its place in the queue.
         gates: results so far, by the gates' start and name.
         votes: each voter's latest, oldest first.
         run_id: Temporal's id of the run that opened the record.
@@ -47,6 +63,7 @@ class PromotionRow(Value):
     status_at: Timestamp
     decision: Decision | None = None
     failure: Failure | None = None
+    superseded_by: UUID | None = None
     gates: tuple[GateResult, ...] = ()
     votes: tuple[Vote, ...] = ()
     workflow_id: str

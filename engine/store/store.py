@@ -10,11 +10,15 @@ from engine.store.database import Database
 from engine.store.environments import EnvironmentRepository
 from engine.store.evidence import EvidenceRepository
 from engine.store.executions import ExecutionRepository
+from engine.store.freezes import FreezeRepository
+from engine.store.holds import HoldRepository
 from engine.store.lineage import LineageRepository
 from engine.store.promotions import PromotionRepository
 from engine.store.receipts import ReceiptRepository
 from engine.store.releases import ReleaseRepository
+from engine.store.standings import StandingRepository
 from engine.store.statistics import StatisticsRepository
+from engine.store.templates import TemplateRepository
 from engine.store.traces import TraceRepository
 
 
@@ -32,7 +36,11 @@ class Store:
         lineage: how promotions follow upon each other.
         executions: template runs, steps, deployment jobs and agent tasks.
         evidence: statements and envelopes.
+        freezes: what people set and lifted by hand.
+        holds: what holds back automatic promotion.
+        standings: what releases have done in environments.
         receipts: which spans a collector has taken.
+        templates: templates by name and version.
         statistics: figures over all promotions.
         traces: which promotions' traces are to be settled.
     """
@@ -45,8 +53,12 @@ class Store:
         self.lineage = LineageRepository(database)
         self.executions = ExecutionRepository(database)
         self.evidence = EvidenceRepository(database)
+        self.freezes = FreezeRepository(database)
+        self.holds = HoldRepository(database)
+        self.standings = StandingRepository(database)
         self.receipts = ReceiptRepository(database)
         self.statistics = StatisticsRepository(database)
+        self.templates = TemplateRepository(database)
         self.traces = TraceRepository(database)
 
     @classmethod

@@ -1,18 +1,19 @@
-"""The attempts of a retried task that failed: each is a span of its own beside the task's.
+"""The attempts of a retried task or step that failed: each is a span of its own beside its work's.
 
-The task's span lasts from its scheduling to its end, all attempts and the waits between them
+The work's span lasts from its scheduling to its end, all attempts and the waits between them
 included, and stands for the last attempt. An attempt is linked to the one before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
 from engine.model.agent_task import TaskAttempt, TaskReport
 from engine.model.failure import Failure
+from engine.model.verdict import AttributeValue
 from engine.telemetry import names
 from engine.telemetry.scope import OpenSpan, WorkflowScope
 
@@ -66,15 +67,43 @@ def add_attempts(
     for attempt in attempts:
         # The agent's clock is another one, and an attempt lies within its task.
         started_at = min(max(attempt.started_at, task.started_at), now)
-        span = scope.beside(task, f"{identity}/attempt/{attempt.number}", started_at)
-        span.set({**attempt.calls, names.TASK_ATTEMPT: attempt.number})
-        span.fail(attempt.failure or _lost(attempt))
-        if before is not None:
-            scope.link(span, names.PREVIOUS_ATTEMPT, before.span_id)
-        scope.close(span, at=min(attempt.ended_at, now))
-        before = span
+        before = add_attempt(
+            scope,
+            task,
+            f"{identity}/attempt/{attempt.number}",
+            started_at,
+            min(attempt.ended_at, now),
+            {**attempt.calls, names.TASK_ATTEMPT: attempt.number},
+            attempt.failure or _lost(attempt),
+            before,
+        )
     if before is not None:
         scope.link(task, names.PREVIOUS_ATTEMPT, before.span_id)
+
+
+def add_attempt(
+    scope: WorkflowScope,
+    work: OpenSpan,
+    identity: str,
+    started_at: datetime,
+    ended_at: datetime,
+    attributes: Mapping[str, AttributeValue],
+    failure: Failure,
+    before: OpenSpan | None,
+) -> OpenSpan:
+    """Add the span of one attempt that failed, beside the open span of the work itself.
+
+    Args:
+        attributes: beside those of `work`.
+        before: the span of the attempt before it.
+    """
+    span = scope.beside(work, identity, started_at)
+    span.set(attributes)
+    span.fail(failure)
+    if before is not None:
+        scope.link(span, names.PREVIOUS_ATTEMPT, before.span_id)
+    scope.close(span, at=ended_at)
+    return span
 
 
 def _lost(attempt: TaskAttempt) -> Failure:

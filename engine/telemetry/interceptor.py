@@ -37,6 +37,7 @@ from engine.telemetry import ids, mapping, names
 from engine.telemetry.attempts import add_attempts
 from engine.telemetry.continuation import Continuation, continuation, hand_on
 from engine.telemetry.failures import detail_of, failure_of
+from engine.telemetry.plugin_calls import add_calls, calls_of
 from engine.telemetry.propagation import from_headers, from_otel, to_otel, with_header
 from engine.telemetry.record import SpanKind
 from engine.telemetry.scope import OpenSpan, WorkflowScope, is_evicting
@@ -220,7 +221,7 @@ class _WorkflowOutbound(WorkflowOutboundInterceptor):
     ) -> workflow.ActivityHandle[Any]:
         rule = mapping.activity_rule(input.activity)
         if rule is None:
-            return start(self._with_context(input))
+            return self._below(self._scope.current, start(self._with_context(input)))
         about = rule.start(input.args[0])
         span = self._scope.open(input.activity, about.identity)
         span.set(about.attributes)
@@ -230,6 +231,19 @@ class _WorkflowOutbound(WorkflowOutboundInterceptor):
 
         def ended(task: asyncio.Task[Any]) -> None:
             self._ended(rule, about, span, task)
+
+        handle.add_done_callback(cast("Callable[[Any], None]", ended))
+        return handle
+
+    def _below(
+        self, work: OpenSpan | None, handle: workflow.ActivityHandle[Any]
+    ) -> workflow.ActivityHandle[Any]:
+        """Make the plugin calls of an activity without a span spans below that of `work`."""
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            if work is not None and not is_evicting(self._scope.instance) and not task.cancelled():
+                outcome = task.exception() or task.result()
+                add_calls(self._scope, work, calls_of(outcome), workflow.now())
 
         handle.add_done_callback(cast("Callable[[Any], None]", ended))
         return handle
@@ -247,6 +261,8 @@ class _WorkflowOutbound(WorkflowOutboundInterceptor):
         error = None if task.cancelled() else task.exception()
         told = task.result() if error is None and not task.cancelled() else detail_of(error)
         add_attempts(self._scope, span, about.identity, rule.attempts(told), workflow.now())
+        if not task.cancelled():
+            add_calls(self._scope, span, calls_of(error or task.result()), workflow.now())
         if task.cancelled() or (error is not None and is_cancelled_exception(error)):
             span.set({names.TASK_STATUS: "cancelled"})
         elif error is not None:

@@ -19,6 +19,8 @@ def to_lineage(lineage: Lineage) -> Iterator[SpanLink]:
         yield _to_promotion(names.PREVIOUS_ENVIRONMENT, lineage.previous_environment)
     if lineage.rolled_back is not None:
         yield _to_promotion(names.ROLLED_BACK, lineage.rolled_back)
+    if lineage.retried is not None:
+        yield _to_promotion(names.RETRIED, lineage.retried)
 
 
 def within_trace(relation: str, trace_id: str, trace_state: str, span_id: str) -> SpanLink:

@@ -110,7 +110,7 @@ def workflow_start(
             },
         )
     if workflow_type == names.DEPLOYMENT_EXECUTE and isinstance(request, DeploymentRequest):
-        job = identity.job_id(request.promotion.promotion_id, request.node_id)
+        job = request.job_id
         return WorkflowStart(
             str(job),
             request.promotion.promotion_id,
@@ -135,7 +135,7 @@ def activity_rule(activity_type: str) -> ActivityRule[Any, Any] | None:
 
 
 def _assign_start(request: DeploymentRequest) -> ActivityStart:
-    job = str(identity.job_id(request.promotion.promotion_id, request.node_id))
+    job = str(request.job_id)
     return ActivityStart(
         job,
         {

@@ -34,6 +34,11 @@ def agent_task(task_type: str) -> str:
     return f"agent.task.{task_type}"
 
 
+def plugin(method: str) -> str:
+    """The span name of one call of a plugin."""
+    return f"plugin.{method}"
+
+
 TENANT_ID: Final = "tenant.id"
 USER_ID: Final = "user.id"
 RELEASE_ID: Final = "release.id"
@@ -47,6 +52,7 @@ PROMOTION_GATES: Final = "promotion.gates"
 PROMOTION_DECISION: Final = "promotion.decision"
 
 LOCK_WAIT_SECONDS: Final = "environment.lock.wait_seconds"
+FREEZE_WAIT_SECONDS: Final = "freeze.wait_seconds"
 
 LINK: Final = "promotion.link"
 """On a link: what the other span is to this one, one of the values below."""
@@ -57,8 +63,11 @@ PREVIOUS_ENVIRONMENT: Final = "previous_environment"
 ROLLED_BACK: Final = "rolled_back"
 """The promotion whose release gives way to one that the environment had before."""
 
+RETRIED: Final = "retried"
+"""The promotion that failed, and that this one tries again."""
+
 PREVIOUS_ATTEMPT: Final = "previous_attempt"
-"""The attempt of the same task that failed before this one."""
+"""The attempt of the same task or step that failed before this one."""
 
 CONTINUED_RUN: Final = "continued_run"
 """The run of the same workflow that continued as this one."""
@@ -95,6 +104,12 @@ WORKFLOW_TEMPLATE_VERSION: Final = "workflow.template_version"
 STEP_RUN_ID: Final = "step.run_id"
 STEP_NODE_ID: Final = "step.node_id"
 STEP_INPUTS: Final = "step.inputs"
+STEP_ATTEMPT: Final = "step.attempt"
+STEP_COMPENSATES: Final = "step.compensates"
+"""The node whose work the step takes back."""
+
+STEP_WAIT_SECONDS: Final = "step.wait_seconds"
+"""How long it has waited: for a time, for a person, or before another attempt."""
 
 DEPLOYMENT_JOB_ID: Final = "deployment.job_id"
 DEPLOYMENT_STRATEGY: Final = "deployment.strategy"
@@ -110,6 +125,12 @@ AGENT_ID: Final = "agent.id"
 AGENT_NAME: Final = "agent.name"
 TARGET_ID: Final = "target.id"
 TARGET_NAME: Final = "target.name"
+
+PLUGIN_ID: Final = "plugin.id"
+PLUGIN_METHOD: Final = "plugin.method"
+PLUGIN_DURATION_MS: Final = "plugin.duration_ms"
+PLUGIN_OFFER: Final = "plugin.offer"
+PLUGIN_CALL_ID: Final = "plugin.call_id"
 
 EVIDENCE_ID: Final = "evidence.id"
 EVIDENCE_SHA256: Final = "evidence.sha256"

@@ -176,6 +176,25 @@ class WorkflowScope:
         self._open[sibling.span_id] = sibling
         return sibling
 
+    def below(
+        self, parent: OpenSpan, name: str, identity: str, started_at: datetime, kind: SpanKind
+    ) -> OpenSpan:
+        """Open a span below another one that began at a time of its own."""
+        span = OpenSpan(
+            name,
+            ids.span_id(self.trace_id, name, identity),
+            parent.span_id,
+            started_at,
+            kind,
+        )
+        self._open[span.span_id] = span
+        return span
+
+    @property
+    def current(self) -> OpenSpan | None:
+        """The span of the work at hand; None in a workflow that has no spans."""
+        return _current_span.get() or self.root
+
     def link(self, span: OpenSpan, relation: str, to_span_id: str) -> None:
         """Link a span to another one of this trace."""
         span.links.append(within_trace(relation, self.trace_id, self._trace_state, to_span_id))

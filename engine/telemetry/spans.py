@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 
 from engine.model.failure import Failure
 from engine.model.lineage import Lineage
 from engine.model.promotion import PromotionSnapshot
 from engine.model.verdict import AttributeValue
+from engine.telemetry import names
+from engine.telemetry.attempts import add_attempt
 from engine.telemetry.links import to_lineage
 from engine.telemetry.propagation import TraceContext
 from engine.telemetry.scope import OpenSpan, WorkflowScope
@@ -42,6 +45,39 @@ def span(
     """
     with current_scope.get().span(name, identity, attributes or {}) as opened:
         yield opened
+
+
+def attempt_failed(
+    work: OpenSpan,
+    identity: str,
+    attributes: Mapping[str, AttributeValue],
+    failure: Failure,
+    *,
+    started_at: datetime,
+    ended_at: datetime,
+    before: OpenSpan | None,
+) -> OpenSpan:
+    """Add the span of an attempt that failed, beside the open span of the work itself.
+
+    Args:
+        identity: of the attempt: `<that of the work>/attempt/<number>`.
+        before: the span of the attempt before it.
+    """
+    return add_attempt(
+        current_scope.get(),
+        work,
+        identity,
+        started_at,
+        ended_at,
+        attributes,
+        failure,
+        before,
+    )
+
+
+def follows_attempt(work: OpenSpan, before: OpenSpan) -> None:
+    """Link the span of the work, which stands for its last attempt, to the attempt before."""
+    current_scope.get().link(work, names.PREVIOUS_ATTEMPT, before.span_id)
 
 
 def conclude(attributes: Mapping[str, AttributeValue], failure: Failure | None = None) -> None:

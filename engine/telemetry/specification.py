@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,16 @@ class SpanRule:
     """What the specification says of one span name, or of a family such as `gate.{type}`.
 
     Attributes:
-        parent: the name of the span above it; None for a root.
+        parent: the name of the span above it; None for a root. What begins with `the span` stands
+            for the work that plugins are called for.
+        kind: where the specification says one; else None.
         attributes: required on every span of this rule, common ones included.
         own: required on spans of one exact name beside them.
     """
 
     name: str
     parent: str | None
+    kind: str | None
     attributes: frozenset[str]
     own: dict[str, frozenset[str]]
 
@@ -31,10 +34,18 @@ class SpanRule:
         pattern = re.sub(r"\\\{\w+\\\}", r"[a-z0-9_.-]+", re.escape(self.name))
         return re.fullmatch(pattern, name) is not None
 
+    def is_below(self, parent: str) -> bool:
+        """Whether spans of this rule may lie below one called `parent`."""
+        if self.parent is not None and self.parent.startswith("the span"):
+            return parent.startswith(_CALLERS)
+        return parent == self.parent
+
     def required(self, name: str) -> frozenset[str]:
         """The attributes that a span called `name` must have."""
         return self.attributes | self.own.get(name, frozenset())
 
+
+_CALLERS = ("gate.", "workflow.step.", "agent.task.")
 
 # Only when a window is in force, as the specification's comment says.
 _CONDITIONAL = frozenset({"gate.freeze_window"})
@@ -68,6 +79,8 @@ def _rule(entry: dict[str, Any], common: frozenset[str]) -> SpanRule:
     return SpanRule(
         name=entry["name"],
         parent=None if parent.startswith("root") else parent,
+        # That of a root depends on how it came about.
+        kind=entry.get("kind") if not parent.startswith("root") else None,
         attributes=common | frozenset(entry["attributes"]) | everywhere,
         own={name: frozenset(keys) for name, keys in extra.items() if name not in _CONDITIONAL},
     )
@@ -76,5 +89,5 @@ def _rule(entry: dict[str, Any], common: frozenset[str]) -> SpanRule:
 @cache
 def _load() -> dict[str, Any]:
     text = files("engine.telemetry").joinpath("specification.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = YAML(typ="safe").load(text)
+    loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded

@@ -68,13 +68,15 @@ def _of_failure(span: SpanRecord) -> Iterator[str]:
 def _of_place(span: SpanRecord, rule: SpanRule, by_id: dict[str, SpanRecord]) -> Iterator[str]:
     if span.ended_at is None:
         yield "has not ended"
+    if rule.kind is not None and span.kind.value != rule.kind:
+        yield f"is of kind {span.kind.value}, not {rule.kind}"
     if rule.parent is None:
         return
     parent = by_id.get(span.parent_span_id or "")
     if parent is None:
         yield "is an orphan"
         return
-    if parent.name != rule.parent:
+    if not rule.is_below(parent.name):
         yield f"is below {parent.name}, not below {rule.parent}"
     early = span.started_at < parent.started_at - CLOCK_SKEW
     late = (

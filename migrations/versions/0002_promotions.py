@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("status_run_id", sa.Text(), nullable=False),
         sa.Column("trace_id", sa.Text(), nullable=False),
+        sa.Column("superseded_by", sa.Uuid(), nullable=True),
         sa.Column("snapshot", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["environment_id"],
@@ -69,6 +70,10 @@ def upgrade() -> None:
         sa.Column("inputs", REPORT_JSON, nullable=False),
         sa.Column("rejected_by", sa.Text(), nullable=True),
         sa.Column("error", REPORT_JSON, nullable=True),
+        sa.Column("evidence", REPORT_JSON, nullable=True),
+        sa.Column("overridden", REPORT_JSON, nullable=True),
+        sa.Column("facts", sa.JSON(), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -85,6 +90,12 @@ def upgrade() -> None:
         sa.Column("comment", sa.Text(), nullable=False),
         sa.Column("binding", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("on_behalf_of", sa.Text(), nullable=True),
+        sa.Column("envelope", sa.JSON(), nullable=True),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withdrawal_reason", sa.Text(), nullable=False),
+        sa.Column("withdrawal_envelope", sa.JSON(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["promotion_id"], ["promotions.id"], name="fk_approvals_promotion_id_promotions"
         ),

@@ -40,6 +40,10 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("failure", REPORT_JSON, nullable=True),
         sa.Column("inputs", REPORT_JSON, nullable=False),
+        sa.Column("outputs", REPORT_JSON, nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=True),
+        sa.Column("compensates", sa.Text(), nullable=True),
+        sa.Column("taken_over_from", sa.Uuid(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(

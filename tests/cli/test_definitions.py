@@ -86,7 +86,7 @@ def test_a_wrong_file_names_the_line_and_writes_nothing(home: Path) -> None:
     run(home, "db", "upgrade")
     file.write_text(ENVIRONMENTS.replace("max_critical", "max_critcal"))
     told = run(home, "apply", "-f", str(file), code=2)
-    assert told.startswith(f"promote: error: {file}:6: ")
+    assert told.startswith(f"promote: error: {file}:6:39: environments[0].gates[0]")
     assert "max_critical" in told
     told = run(home, "apply", "-f", str(home / "none.yaml"), code=2)
     assert "there is no such file" in told

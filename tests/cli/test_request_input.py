@@ -34,12 +34,12 @@ def test_json_and_yaml_are_read(
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("r.json", '{"release": "web@1.0.0",\n "environment" }', r"r\.json:2: is not well-formed"),
-        ("r.yaml", "release: [\nenvironment: x", r"r\.yaml:\d: is not well-formed YAML"),
-        ("r.yaml", "- release", r"r\.yaml:1: must be a mapping"),
-        ("r.yaml", YAML + "tennant: x\n", r"r\.yaml:4: tennant: is not a known .*did you mean"),
+        ("r.json", '{"release": "web@1.0.0",\n "environment" }', r"r\.json:2:16: is not well"),
+        ("r.yaml", "release: [\nenvironment: x", r"r\.yaml:\d:\d+: is not well-formed YAML"),
+        ("r.yaml", "- release", r"r\.yaml:1:1: must be a mapping"),
+        ("r.yaml", YAML + "tennant: x\n", r"r\.yaml:4:1: tennant: is not a known .*did you mean"),
         ("r.yaml", "release: web@1.0.0\nrequested_by: a\n", r"environment: is missing"),
-        ("r.yaml", "", r"r\.yaml: is empty"),
+        ("r.yaml", "", r"r\.yaml:1:1: is empty"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(
@@ -61,7 +61,7 @@ def test_json_is_told_about_as_json(tmp_path: Path) -> None:
 
 def test_standard_input_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     on_stdin(monkeypatch, "{release")
-    with pytest.raises(InputError, match=r"^standard input:1: ") as caught:
+    with pytest.raises(InputError, match=r"^standard input:1:2: ") as caught:
         read_request("-")
     assert "tmp" not in str(caught.value)
 

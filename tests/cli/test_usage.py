@@ -13,8 +13,10 @@ NOWHERE = "127.0.0.1:1"
 
 COMMANDS = (
     "dev", "demo", "worker", "agent", "apply", "release", "release register", "release list",
-    "start", "approve", "reject", "cancel", "list", "status", "watch", "trace", "trace show",
-    "evidence", "evidence export", "evidence verify", "evidence public-key", "server",
+    "start", "freeze", "freeze stop-the-line", "freeze add", "freeze lift", "freeze list",
+    "override", "approve", "callback", "reject", "withdraw", "cancel", "list", "status",
+    "watch", "trace", "trace show", "evidence", "evidence export", "evidence verify",
+    "evidence public-key", "evidence votes", "keys", "keys new", "keys show", "server",
     "server init", "db", "db upgrade", "db current", "db check", "version",
 )  # fmt: skip
 
@@ -86,6 +88,7 @@ def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], tmp_path: Path) -> 
         (("start", "-r", "w@1", "--input", "f"), "--release: cannot be given beside --input"),
         (("list", "--status", "done"), "--status: 'done' is no status; use one of pending,"),
         (("agent", "--id", "No Such"), "--id: 'No Such' is no name"),
+        (("callback", "x", "--gate", "g", "--token", "t"), "--allow: or --deny has to be given"),
     ],
 )
 def test_wrong_values_are_told_in_one_line(

@@ -32,9 +32,10 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "approval.required": int,
     "approval.received": int,
     "approval.wait_seconds": float,
+    "plugin.duration_ms": float,
 }
 LINKS_WITHIN = {"previous_attempt", "continued_run"}
-LINKS = LINKS_WITHIN | {"previous_environment", "rolled_back"}
+LINKS = LINKS_WITHIN | {"previous_environment", "rolled_back", "retried"}
 VALUES = {
     "promotion.decision": {"allow", "deny"},
     "gate.result": {"passed", "failed", "skipped", "overridden"},
@@ -136,13 +137,19 @@ def _failure(span: Received) -> Iterable[str]:
 def _place(span: Received, rule: dict[str, Any], by_id: dict[str, Received]) -> Iterable[str]:
     if span.end < span.start:
         yield "ends before it starts"
+    if rule.get("kind") == "CLIENT" and span.kind != "CLIENT":
+        yield f"its kind is {span.kind}"
     if span.name == "promotion.request":
         return
     parent = by_id.get(span.parent_span_id)
     if parent is None:
         yield "is an orphan"
         return
-    if parent.name != rule["parent"]:
+    allowed = rule["parent"]
+    if allowed == "the span of the work that called it":
+        if not re.match(r"(gate|workflow\.step|agent\.task)\.", parent.name):
+            yield f"its parent is {parent.name}, which calls no plugins"
+    elif parent.name != allowed:
         yield f"its parent is {parent.name}, not {rule['parent']}"
     if span.start < parent.start - SKEW_NS or span.end > parent.end + SKEW_NS:
         yield f"lies outside of its parent's time: {span.start}..{span.end} in {parent}"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import tempfile
+import textwrap
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -13,12 +16,51 @@ from ruamel.yaml import YAML
 from engine.documents.environment_file import load_environments
 from engine.errors import InputError
 from engine.gates.configuration import checked
-from engine.model.environment import EnvironmentDefinition
+from engine.model.environment import (
+    AutoPromotion,
+    EnvironmentDefinition,
+    Overriders,
+    QueuePolicy,
+)
 from engine.model.gate_config import ApprovalConfig
 from engine.model.identity import agent_id, environment_id, target_id, tenant_id
 from engine.model.strategy import Rolling
 from engine.templates import builtin
 from tests.documents.files import ENVIRONMENTS, problem_of, written
+
+PUBLIC_KEY = (
+    Ed25519PrivateKey.generate()
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+FULL = f"""\
+groups: {{leads: [ann, bob]}}
+keys:
+  ann:
+    - until: 2027-01-01T00:00:00+01:00
+      public_key: |
+{textwrap.indent(PUBLIC_KEY, "        ")}
+delegations: [{{from: ann, to: bob, until: 2026-05-01T00:00:00Z, reason: away}}]
+environments:
+  - name: first
+    targets: [{{name: a, agent: x}}]
+  - name: second
+    auto: {{after: first, soak: 1h}}
+    queue: latest-wins
+    template:
+      name: own
+      parameters: {{replicas: {{type: integer}}}}
+      nodes: [{{id: deploy, type: deploy}}]
+    parameters: {{replicas: 3}}
+    targets: [{{name: a, agent: y}}]
+    gates:
+      - {{type: security, on_error: allow, on_rollback: ask}}
+      - type: approval
+        when: gates.security.outcome != 'failed'
+        override: {{groups: [leads], users: [zoe]}}
+        config: {{groups: [leads]}}
+"""
 
 
 def refused(tmp_path: Path, content: str) -> InputError:
@@ -77,31 +119,32 @@ def test_gates_without_a_name_are_named_after_their_type(tmp_path: Path) -> None
     ("changed", "to", "place", "words"),
     [
         ("name: board", "name: security", None, ""),
-        ("name: web-2,", "name: web-1,", "8: environments[0].targets[1].name", "earlier target"),
-        ("name: production", "name: staging", "9: environments[1].name", "earlier environment"),
+        ("name: web-2,", "name: web-1,", "8:10: environments[0].targets[1].name", "earlier target"),
+        ("name: production", "name: staging", "9:5: environments[1].name", "earlier environment"),
         ("name: web-3, agent: east", "name: web-1, agent: east",
-         "21: environments[1].targets[0].name", "already has a target 'web-1'"),
-        ("type: security", "type: securty", "14: environments[1].gates[0].type", "securty"),
-        ("required: 2", "required: 3", "19: environments[1].gates[2].config", "requires 3"),
-        ("required: 2", "requird: 2", "19: environments[1].gates[2].config.requird", "known"),
-        ("required: 2", "required: two", "19: environments[1].gates[2].config.required", "two"),
+         "21:10: environments[1].targets[0].name", "already has a target 'web-1'"),
+        ("type: security", "type: securty", "14:9: environments[1].gates[0].type", "securty"),
+        ("required: 2", "required: 3", "19:9: environments[1].gates[2].config", "requires 3"),
+        ("required: 2", "requird: 2", "19:18: environments[1].gates[2].config.requird", "known"),
+        ("required: 2", "required: two", "19:18: environments[1].gates[2].config.required", "two"),
         ("groups: [leads], timeout", "groups: [lead], timeout",
-         "16: environments[1].gates[1].config.groups", "no group is called lead"),
-        ("agent: west", "agent: west, driver: teleport", "8: environments[0].targets[1].driver",
-         "'teleport' is not known"),
-        ("health: {url:", "health: {ulr:", "7: environments[0].targets[0].config.health.u", "url"),
+         "16:31: environments[1].gates[1].config.groups", "no group is called lead"),
+        ("agent: west", "agent: west, driver: teleport", "8:36: environments[0].targets[1].driver",
+         "no driver is called 'teleport'"),
+        ("health: {url:", "health: {ulr:", "7:54: environments[0].targets[0].config.health.ulr",
+         "url"),
         ('"http://127.0.0.1:9001/"', "nowhere",
-         "7: environments[0].targets[0].config.health.url", "URL"),
-        ("sampling: 0.1", "template: swift", "11: environments[1].template", "swift"),
+         "7:54: environments[0].targets[0].config.health.url", "URL"),
+        ("sampling: 0.1", "template: swift", "11:5: environments[1].template", "swift"),
         ("sampling: 0.1", "template: {name: t, nodes: [{id: a, type: fly}]}",
-         "11: environments[1].template.nodes[0].type", "fly"),
+         "11:41: environments[1].template.nodes[0].type", "fly"),
         ("sampling: 0.1", "template: {name: t, nodes: [{id: a, type: deploy, needs: [b]}]}",
-         "11: environments[1].template.nodes[0].needs", "'b'"),
+         "11:63: environments[1].template.nodes[0].needs[0]", "'b'"),
         ("sampling: 0.1", "template: {name: t, nodes: [{id: a, type: deploy, needs: [a]}]}",
-         "11: environments[1].template", "cycle"),
+         "11:55: environments[1].template.nodes[0].needs", "cycle"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_line_and_field(
+def test_a_mistake_is_told_with_line_column_and_field(
     tmp_path: Path, changed: str, to: str, place: str | None, words: str
 ) -> None:
     assert changed in ENVIRONMENTS
@@ -112,7 +155,7 @@ def test_a_mistake_is_told_with_line_and_field(
 
     error = refused(tmp_path, content)
 
-    assert f"{tmp_path / 'file.yaml'}:{place}" in str(error)
+    assert f"{tmp_path / 'file.yaml'}:{place}: " in str(error)
     assert words in str(error)
 
 
@@ -121,8 +164,23 @@ def test_a_gate_name_given_twice_is_refused(tmp_path: Path) -> None:
 
     error = refused(tmp_path, content)
 
-    assert error.field.endswith(":18: environments[1].gates[2].name")
+    assert error.field.endswith(":18:9: environments[1].gates[2].name")
     assert error.problem == "'board' is the name of an earlier gate"
+
+
+def test_all_that_a_file_says_is_in_the_definitions(tmp_path: Path) -> None:
+    first, second = load_environments(written(tmp_path, FULL))
+
+    environment = second.environment
+    assert environment.auto == AutoPromotion(after="first", soak=timedelta(hours=1))
+    assert environment.queue is QueuePolicy.LATEST_WINS
+    assert environment.parameters == {"replicas": 3}
+    assert [delegation.giver for delegation in environment.delegations] == ["ann"]
+    assert set(environment.keys) == set(first.environment.keys) == {"ann"}
+    scan, signoff = environment.gates
+    assert (scan.name, scan.on_error, scan.on_rollback) == ("security", "allow", "ask")
+    assert signoff.when == "gates.security.outcome != 'failed'"
+    assert signoff.override == Overriders(groups=("leads",), users=("zoe",))
 
 
 def test_mistakes_of_several_kinds_are_listed_together(tmp_path: Path) -> None:

@@ -71,9 +71,9 @@ def test_mistakes_are_told_with_their_lines(file: Path) -> None:
     file.write_text(
         "service:\n  name: ${NOWHERE}\nexporters:\n  otlp: {endpoint: a:1, protocol: thrift}\n"
     )
-    with pytest.raises(InputError, match=r"otel-config\.yaml:2: service\.name: .*NOWHERE"):
+    with pytest.raises(InputError, match=r"otel-config\.yaml:2:3: service\.name: .*NOWHERE"):
         load_otel(file, {})
-    with pytest.raises(InputError, match=r"otel-config\.yaml:4: exporters\.otlp\.protocol"):
+    with pytest.raises(InputError, match=r"otel-config\.yaml:4:25: exporters\.otlp\.protocol"):
         load_otel(file, {"NOWHERE": "x"})
 
 

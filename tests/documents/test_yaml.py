@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
         ("a: 1\nb: 2\na: 3\n", 3, "already given on line 1"),
         ("a:\n  b: 1\n  'b': 2\n", 3, "already given on line 2"),
         ("a: 1\n---\nb: 2\n", 2, "a second document"),
-        ("a: 1\nb: *nowhere\n", 2, "undefined alias"),
+        ("a: 1\nb: *nowhere\n", 2, "undefined alias *nowhere"),
         ("a: 1\nb: &x [*x]\n", 2, "contains itself"),
         ("a: 1\nb: !secret x\n", 2, "tag '!secret' is not supported"),
         ("a: 1\nb: !!python/object:os.system x\n", 2, "is not supported"),
@@ -88,19 +89,19 @@ def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
         ("a: 1\nb: 1e999\n", 2, "beyond what JSON can hold"),
         ("a: 1\nb: 9007199254740992\n", 2, "beyond what JSON can hold"),
         ("a: 1\nb: " + "9" * 5000 + "\n", 2, "beyond what JSON can hold"),
-        ('a: 1\nb: "\\uD800"\n', 2, "not valid Unicode"),
+        ('a: 1\nb: "\\uD800"\n', 2, "invalid Unicode"),
         (b"a: 1\nb: \xff\n", 2, "not UTF-8"),
         ("a: 1\nb: " + "[" * 70 + "]" * 70 + "\n", 2, "nested too deeply"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(
+def test_what_is_wrong_is_told_with_its_line_and_column(
     tmp_path: Path, content: str | bytes, line: int, words: str
 ) -> None:
     path = written(tmp_path, content)
 
     error = problem_of(lambda: yaml.read(path))
 
-    assert error.field.startswith(f"{path}:{line}")
+    assert re.match(rf"{re.escape(str(path))}:{line}:[1-9][0-9]*(: |$)", error.field)
     assert words in error.problem
     assert error.remedy
 
@@ -111,7 +112,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, content: str) -> None:
 
     error = problem_of(lambda: yaml.read(path))
 
-    assert (error.field, error.problem) == (str(path), "is empty")
+    assert (error.field, error.problem) == (f"{path}:1:1", "is empty")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -171,16 +172,15 @@ environments:
 
     assert error.field == str(path)
     assert error.problem.splitlines() == [
-        "6 problems",
-        f"  {path}:1: tenant: 'Acme Corp' is not a name; use up to 63 lower-case letters, digits, "
-        "'.', '_' and '-', with a letter or digit at both ends",
-        f"  {path}:4: environments[0].strategy.batch_size: must be a whole number, but is '0%' "
-        "or '0%' is not a percentage; write 1% to 100%",
-        f"  {path}:6: environments[0].targets[0].agent: is missing; add it",
-        f"  {path}:7: environments[0].targets[0].agnet: is not a known field; "
+        "5 problems",
+        f"  {path}:1:1: tenant: 'Acme Corp' is not a name; use up to 63 lower-case letters, "
+        "digits, '.', '_' and '-', with a letter or digit at both ends",
+        f"  {path}:4:31: environments[0].strategy.batch_size: must be a whole number, but is '0%' "
+        "or '0%' is not a percentage; write a whole number or write 1% to 100%",
+        f"  {path}:7:9: environments[0].targets[0].agnet: is not a known field; "
         "did you mean 'agent'?",
-        f"  {path}:8: environments[0].targets[1].name: must be text, but is 5; put it in quotes",
-        f"  {path}:10: environments[0].targets[1].surprise: is not a known field; remove it; "
+        f"  {path}:8:9: environments[0].targets[1].name: must be text, but is 5; put it in quotes",
+        f"  {path}:10:9: environments[0].targets[1].surprise: is not a known field; remove it; "
         "known here: agent, component, config, driver, labels, name",
     ]
 
@@ -217,7 +217,8 @@ environments:
 
     error = problem_of(lambda: yaml.load(path, EnvironmentFile))
 
-    assert f"{path}:{line}: environments[0].{field}: {problem}" in str(error)
+    column = content.splitlines()[line - 1].index(field.partition(".")[0]) + 1
+    assert f"{path}:{line}:{column}: environments[0].{field}: {problem}" in str(error)
 
 
 def test_a_bad_key_is_shown_quoted(tmp_path: Path) -> None:
@@ -225,7 +226,7 @@ def test_a_bad_key_is_shown_quoted(tmp_path: Path) -> None:
 
     error = problem_of(lambda: yaml.load(path, EnvironmentFile))
 
-    assert error.field == f'{path}:3: groups["Team A"]'
+    assert error.field == f'{path}:3:3: groups["Team A"]'
 
 
 def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:

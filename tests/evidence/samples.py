@@ -5,12 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from securesystemslib.signer import (  # type: ignore[attr-defined]  # public, but not in an __all__
+    CryptoSigner,
+)
+
+from engine.approvals.keys import ApproverSigner
+from engine.approvals.sign import sign
+from engine.approvals.statement import Word, statement_of
 from engine.model import identity
 from engine.model.agent_task import RunningVersion, TaskResult, TaskStatus, TaskType
 from engine.model.approval import Vote, VoteDecision
+from engine.model.base import Json
 from engine.model.canonical import digest_of_bytes
 from engine.model.deployment import DeploymentResult, JobStatus
-from engine.model.environment import Environment, Gate
+from engine.model.environment import ApproverKey, Delegation, Environment, Gate
 from engine.model.evidence import EvidenceInput
 from engine.model.execution import StepResult, StepStatus
 from engine.model.failure import Failure
@@ -18,7 +28,7 @@ from engine.model.promotion import PromotionSnapshot, PromotionStatus
 from engine.model.release import Attachment, AttachmentFormat, Component, Release
 from engine.model.strategy import Rolling
 from engine.model.template import Node, Template
-from engine.model.verdict import Decision, GateOutcome, GateResult
+from engine.model.verdict import Decision, GateOutcome, GateResult, Override
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PROMOTION = UUID("0b0c8e3e-7a63-4a55-9a0f-0c5f7d6f1c11")
@@ -212,5 +222,106 @@ def denied() -> EvidenceInput:
             "steps": (),
             "deployments": (),
             "failure": failure,
+        }
+    )
+
+
+def approver(person: str) -> ApproverSigner:
+    """A person's key, the same each time, of a kind whose signatures are the same each time."""
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(person.encode().ljust(32, b"."))
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return ApproverSigner(CryptoSigner(key), public.decode())
+
+
+def signed() -> EvidenceInput:
+    """A promotion with signed votes, one of them withdrawn and one by delegation, and an override.
+
+    The last gate keeps what it learnt.
+    """
+    plain = allowed()
+    environment = plain.promotion.environment.model_copy(
+        update={
+            "gates": (
+                Gate(
+                    type="approval",
+                    name="sign-off",
+                    config={"groups": ["release-managers"], "required": 2, "signed": True},
+                ),
+                Gate(type="freeze_window", name="weekend"),
+                Gate(type="http", name="change-board"),
+            ),
+            "keys": {
+                person: (ApproverKey(public_key=approver(person).public_pem),)
+                for person in ("bob", "dave")
+            },
+            "delegations": (Delegation(giver="carol", to="dave", until=after(3600)),),
+        }
+    )
+    promotion = plain.promotion.model_copy(update={"environment": environment})
+
+    def word(
+        said: str, user: str, seconds: float, comment: str = "", on_behalf_of: str | None = None
+    ) -> dict[str, Json]:
+        statement = statement_of(
+            promotion,
+            Word(said),
+            user,
+            comment=comment,
+            on_behalf_of=on_behalf_of,
+            signed_at=after(seconds),
+        )
+        return sign(statement, approver(user))
+
+    def vote(user: str, seconds: float, comment: str, on_behalf_of: str | None = None) -> Vote:
+        return Vote(
+            user=user,
+            decision=VoteDecision.APPROVE,
+            comment=comment,
+            binding=promotion.binding,
+            at=after(seconds),
+            on_behalf_of=on_behalf_of,
+            envelope=word("approve", user, seconds - 1, comment, on_behalf_of),
+        )
+
+    withdrawn = vote("bob", 10, "looks good").model_copy(
+        update={
+            "withdrawn_at": after(20),
+            "withdrawal_reason": "too early",
+            "withdrawal_envelope": word("withdraw", "bob", 19, "too early"),
+        }
+    )
+    return plain.model_copy(
+        update={
+            "promotion": promotion,
+            "votes": (withdrawn, vote("bob", 30, "now it does"), vote("dave", 40, "", "carol")),
+            "gates": (
+                GateResult(
+                    name="sign-off",
+                    type="approval",
+                    outcome=GateOutcome.PASSED,
+                    reason="approved by bob and dave for carol",
+                    attributes={"approval.required": 2, "approval.received": 2},
+                    started_at=after(0),
+                    ended_at=after(40),
+                ),
+                GateResult(
+                    name="weekend",
+                    type="freeze_window",
+                    outcome=GateOutcome.OVERRIDDEN,
+                    reason="overridden by erin: outage",
+                    overridden=Override(gate="weekend", user="erin", reason="outage", at=after(35)),
+                    started_at=after(0),
+                    ended_at=after(36),
+                ),
+                GateResult(
+                    name="change-board",
+                    type="http",
+                    outcome=GateOutcome.PASSED,
+                    reason="the change board has agreed",
+                    evidence={"answer": {"ticket": "CHG-17", "until": None}, "status": 200},
+                    started_at=after(0),
+                    ended_at=after(2),
+                ),
+            ),
         }
     )

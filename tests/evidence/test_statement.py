@@ -17,7 +17,7 @@ from engine.evidence.statement import build_statement, parse_statement
 from engine.model.canonical import digest_of, digest_of_bytes
 from engine.model.evidence import EvidenceInput
 from engine.model.failure import Failure
-from tests.evidence.samples import API, PROMOTION, SCAN, WEB, allowed, denied
+from tests.evidence.samples import API, PROMOTION, SCAN, WEB, allowed, denied, signed
 
 GOLDEN = Path(__file__).parent / "golden"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -27,7 +27,9 @@ def document(evidence: EvidenceInput) -> Any:
     return json.loads(build_statement(evidence))
 
 
-@pytest.mark.parametrize(("name", "evidence"), [("allowed", allowed()), ("denied", denied())])
+@pytest.mark.parametrize(
+    ("name", "evidence"), [("allowed", allowed()), ("denied", denied()), ("signed", signed())]
+)
 def test_format_0_1_stays_as_it_was_published(name: str, evidence: EvidenceInput) -> None:
     published = json.loads((GOLDEN / f"{name}.json").read_bytes())
     assert document(evidence) == published

@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from engine.errors import NotFoundError
-from engine.gates.protocol import AttachmentReader, GateContext
+from engine.errors import InputError, NotFoundError
+from engine.gates.protocol import GateContext
 from engine.model.approval import Vote, VoteDecision
 from engine.model.base import Json
 from engine.model.canonical import digest_of_bytes
 from engine.model.environment import Environment, Gate
+from engine.model.freeze import Freeze
 from engine.model.identity import environment_id, release_id, tenant_id, user_id
 from engine.model.promotion import PromotionSnapshot
 from engine.model.release import Attachment, AttachmentFormat, Component, Release
+from engine.model.standing import Standing
 from engine.model.strategy import AllAtOnce
 from engine.model.template import Node, Template
+from engine.plugins.calls import Unrecorded
 
 TENANT = tenant_id("default")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -115,13 +118,51 @@ def vote(
     )
 
 
-def reader(*stored: bytes) -> AttachmentReader:
-    by_digest = {digest_of_bytes(data): data for data in stored}
+class Services:
+    """What gates ask for, from values that a test gives.
 
-    async def read(digest: str) -> bytes:
+    Attributes:
+        standings: by environment.
+        beats: how often a gate said that it is at work.
+    """
+
+    def __init__(
+        self,
+        *stored: bytes,
+        standings: Mapping[str, Standing] | None = None,
+        freezes: Sequence[Freeze] = (),
+        secrets: Mapping[str, str] | None = None,
+    ) -> None:
+        self.beats = 0
+        self._stored = {digest_of_bytes(data): data for data in stored}
+        self._standings = standings or {}
+        self._freezes = tuple(freezes)
+        self._secrets = secrets or {}
+
+    async def attachment(self, digest: str) -> bytes:
         try:
-            return by_digest[digest]
+            return self._stored[digest]
         except KeyError:
             raise NotFoundError("digest", f"nothing is stored under {digest}") from None
 
-    return read
+    async def standing(self, environment: str) -> Standing:
+        try:
+            return self._standings[environment]
+        except KeyError:
+            raise NotFoundError("environment", f"there is none called {environment!r}") from None
+
+    async def freezes(self) -> tuple[Freeze, ...]:
+        return self._freezes
+
+    async def secret(self, reference: str) -> str:
+        try:
+            return self._secrets[reference]
+        except KeyError:
+            raise InputError(reference, "is not set") from None
+
+    @property
+    def calls(self) -> Unrecorded:
+        return Unrecorded()
+
+    def heartbeat(self) -> None:
+        self.beats += 1

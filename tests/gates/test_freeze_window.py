@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from engine.errors import GateError
-from engine.gates.freeze_window import FreezeWindow, FreezeWindowGate, window_id
+from engine.gates.freeze_window import FreezeWindowGate, window_id
+from engine.gates.windows import FreezeWindow
 from engine.model.base import Json
 from engine.model.verdict import Allow, Defer, Deny, Verdict
-from tests.gates.builders import context, promotion, reader
+from tests.gates.builders import Services, context, promotion
 from tests.gates.wall_clock import ZONES, instant_of, shown
 from tests.gates.work import work_of
 
@@ -31,7 +33,7 @@ def _utc(text: str) -> datetime:
 
 async def _verdict(now: datetime, *windows: dict[str, Json], on_freeze: str = "deny") -> Verdict:
     config: dict[str, Json] = {"windows": list(windows), "on_freeze": on_freeze}
-    return await FreezeWindowGate().evaluate(context("freeze_window", config, now=now), reader())
+    return await FreezeWindowGate().evaluate(context("freeze_window", config, now=now), Services())
 
 
 def _window(
@@ -141,6 +143,38 @@ class TestRecurring:
             assert isinstance(await _verdict(now, window), Deny)
 
 
+class TestDates:
+    WEEKLY = _window("2026-01-02T17:00", duration="1h", rrule="FREQ=WEEKLY")
+
+    @pytest.mark.parametrize(
+        ("now", "frozen"),
+        [
+            ("2026-01-09T16:30", True),
+            ("2026-01-16T16:30", False),
+            ("2026-01-20T09:30", True),
+            ("2026-01-23T16:30", True),
+        ],
+    )
+    async def test_are_added_and_left_out(self, now: str, frozen: bool) -> None:
+        window: dict[str, Json] = {
+            **self.WEEKLY,
+            "include": ["2026-01-20T10:00", "2026-01-23T17:00"],
+            "exclude": ["2026-01-16T17:00"],
+        }
+        assert await _frozen(now, window) is frozen
+
+    def test_that_are_given_twice_count_once(self) -> None:
+        window = FreezeWindow.model_validate({**self.WEEKLY, "include": ["2026-01-09T17:00"]})
+        assert len(list(window.in_force_at(_utc("2026-01-09T16:30")))) == 1
+
+    def test_that_are_left_out_have_to_be_some(self) -> None:
+        with pytest.raises(ValidationError, match="exclude: nothing begins at 2026-01-16T18:00:00"):
+            FreezeWindow.model_validate({**self.WEEKLY, "exclude": ["2026-01-16T18:00"]})
+        once = _window("2026-01-02T17:00", duration="1h", exclude=["2026-01-02T17:00"])
+        with pytest.raises(ValidationError, match="exclude: nothing begins at"):
+            FreezeWindow.model_validate(once)
+
+
 class TestClockChanges:
     """Berlin goes forward on 2026-03-29 at 02:00 and back on 2026-10-25 at 03:00."""
 
@@ -244,7 +278,7 @@ def test_a_dense_window_is_followed_in_bounded_work(duration: str, rrule: str) -
     def evaluate() -> None:
         # This gate awaits nothing, so one step takes it to its end.
         with pytest.raises(StopIteration):
-            FreezeWindowGate().evaluate(asked, reader()).send(None)
+            FreezeWindowGate().evaluate(asked, Services()).send(None)
 
     assert work_of(evaluate) < 1_000_000
 

@@ -1,61 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from engine.errors import InputError
 from engine.gates import registry
 from engine.model.base import Json
 from engine.model.environment import Gate
-from engine.model.verdict import Allow
-from tests.gates.builders import GROUPS, context, reader
-
-PLUGIN = """
-from pydantic import Field
-from engine.model.base import Document
-from engine.model.verdict import Allow
-
-class WeatherConfig(Document):
-    city: str = Field(min_length=1)
-
-class WeatherGate:
-    type = "weather"
-    config = WeatherConfig
-
-    async def evaluate(self, context, read):
-        return Allow(reason=f"fine in {context.gate.config['city']}")
-
-class NoConfig(WeatherGate):
-    config = dict
-
-class NotAsync(WeatherGate):
-    def evaluate(self, context, read):
-        return None
-
-class NeedsArguments(WeatherGate):
-    def __init__(self, token):
-        self.token = token
-
-instance = WeatherGate()
-"""
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    return tmp_path
-
-
-def _install(
-    site: Path, module: str, target: str, gate_type: str = "weather", code: str = PLUGIN
-) -> None:
-    (site / f"{module}.py").write_text(code)
-    metadata = site / f"{module}-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-    entry = f"[promotion_engine.gates]\n{gate_type} = {module}:{target}\n"
-    (metadata / "entry_points.txt").write_text(entry)
+from tests.gates.builders import GROUPS
 
 
 def test_the_built_in_types_are_known() -> None:
@@ -69,64 +20,9 @@ def test_a_built_in_type_is_found_under_its_own_name(name: str) -> None:
 
 
 def test_an_unknown_type_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"'secruity'.*known types: approval, fre") as e:
+    with pytest.raises(InputError, match=r"'secruity'.*known types: approval, command, fre") as e:
         registry.get("secruity")
     assert e.value.field == "type"
-
-
-@pytest.mark.parametrize("target", ["WeatherGate", "instance"])
-async def test_an_installed_plugin_is_known_checked_and_evaluated(site: Path, target: str) -> None:
-    _install(site, f"weather_{target.lower()}", target)
-    assert "weather" in registry.names()
-    with pytest.raises(InputError) as caught:
-        registry.check(Gate(type="weather", name="sky", config={"city": ""}), {})
-    assert caught.value.field == "gates.sky.config.city"
-    verdict = await registry.get("weather").evaluate(context("weather", {"city": "Oslo"}), reader())
-    assert verdict == Allow(reason="fine in Oslo")
-
-
-@pytest.mark.parametrize(
-    ("target", "problem"),
-    [
-        ("Missing", "AttributeError"),
-        ("NoConfig", "`config`"),
-        ("NotAsync", "`evaluate`"),
-        ("NeedsArguments", "TypeError"),
-    ],
-)
-def test_an_unusable_plugin_is_named(site: Path, target: str, problem: str) -> None:
-    module = f"broken_{target.lower()}"
-    _install(site, module, target)
-    assert "weather" in registry.names()
-    with pytest.raises(InputError, match=problem) as caught:
-        registry.get("weather")
-    assert module in str(caught.value)
-
-
-def test_a_plugin_that_fails_on_import_leaves_the_others_usable(site: Path) -> None:
-    _install(site, "explosive", "WeatherGate", code="raise RuntimeError('no licence')")
-    assert "weather" in registry.names()
-    assert registry.get("security").type == "security"
-    with pytest.raises(InputError, match="RuntimeError: no licence"):
-        registry.get("weather")
-
-
-def test_a_plugin_under_another_name_than_its_type_is_refused(site: Path) -> None:
-    _install(site, "misnamed", "WeatherGate", gate_type="climate")
-    with pytest.raises(InputError, match="`type` is not 'climate'"):
-        registry.get("climate")
-
-
-def test_two_plugins_of_one_type_are_refused(site: Path) -> None:
-    _install(site, "weather_a", "WeatherGate")
-    _install(site, "weather_b", "WeatherGate")
-    with pytest.raises(InputError, match="weather_a and weather_b both offer"):
-        registry.get("weather")
-
-
-def test_a_plugin_does_not_replace_a_built_in_type(site: Path) -> None:
-    _install(site, "impostor", "WeatherGate", gate_type="security")
-    assert type(registry.get("security")).__module__ == "engine.gates.security"
 
 
 @pytest.mark.parametrize(
@@ -193,8 +89,6 @@ def _windows(**changes: Json) -> dict[str, Json]:
         ("approval", {"users": ["b"], "timeout": "3 days"}, "timeout", "write for example 30s"),
         ("approval", {"users": ["b"], "timeout": "0s"}, "timeout", "greater than 0"),
         ("approval", {"users": ["b"], "timeout": "9000h"}, "timeout", "less than or equal"),
-        ("freeze_window", {}, "windows", "is required"),
-        ("freeze_window", {"windows": []}, "windows", "at least 1 item"),
         ("freeze_window", _windows(name=None), "windows.0.name", "is required"),
         ("freeze_window", _windows(timezone="Europe/Berln"), "windows.0.timezone", "IANA"),
         ("freeze_window", _windows(timezone="../../etc/passwd"), "windows.0.timezone", "IANA"),

@@ -23,11 +23,11 @@ from engine.config import Settings
 from engine.documents.environment_file import load_environments
 from engine.documents.release_file import load_release
 from engine.model.promotion import PromotionState, PromotionStatus
-from engine.store import schema
 from engine.store.store import Store
 from engine.sweep import SCHEDULE_ID
 from engine.temporal import connect
 from engine.worker import running_worker
+from tests.harness.databases import upgrade
 
 PATIENCE = 60.0
 """Seconds after which a condition that should come true is given up; never a measure of speed."""
@@ -110,7 +110,7 @@ class System:
             (home / "web.tar.gz").unlink()
         return loaded.release.ref
 
-    async def start(self, release: str, environment: str, **more: str) -> WorkflowHandle[Any, Any]:
+    async def start(self, release: str, environment: str, **more: Any) -> WorkflowHandle[Any, Any]:
         """Start a promotion as any Temporal client would."""
         return await self.client.start_workflow(
             "promotion.request",
@@ -175,7 +175,7 @@ async def prepared_system(
     """A system whose database is ready, with neither a worker nor agents."""
     environ.setenv("TEMPORAL_ADDRESS", temporal_address)
     settings = Settings(home=home, database_url=database_url)
-    await schema.upgrade(settings.effective_database_url)
+    await upgrade(settings.effective_database_url)
     async with Store.open(settings.effective_database_url) as store:
         client = await connect(settings)
         yield System(

@@ -164,6 +164,19 @@ async def test_approvals_are_measured_as_gates_and_as_steps(exported: Exported) 
     }
 
 
+async def test_what_takes_work_back_is_measured_and_what_was_taken_over_is_not(
+    exported: Exported,
+) -> None:
+    done = step("command", StepStatus.SUCCEEDED)
+    back = done.result.model_copy(update={"compensates": "one"})
+    over = done.result.model_copy(update={"node_id": "two", "taken_over_from": uuid4()})
+    exported.durations.recorded(done)
+    for result in (back, back, over):
+        exported.durations.recorded(done.model_copy(update={"result": result}))
+    await exported.durations.drain()
+    assert exported.measured(names.STEP_DURATION) == {("success", "command"): (2, 40)}
+
+
 async def test_a_run_is_measured_when_it_has_ended(exported: Exported) -> None:
     for ended, value in ((None, StepStatus.RUNNING), (at(50), StepStatus.CANCELLED)):
         exported.durations.recorded(

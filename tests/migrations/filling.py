@@ -6,11 +6,14 @@ from uuid import UUID
 
 from engine.model import identity
 from engine.model.approval import Vote, VoteDecision
+from engine.model.auto_promotion import Hold
 from engine.model.base import Value
 from engine.model.canonical import digest_of_bytes, sha256_hex
 from engine.model.execution import StepResult, StepStatus
 from engine.model.failure import Failure
+from engine.model.freeze import Freeze
 from engine.model.promotion import PromotionStatus
+from engine.model.template import Compensation, Node, Parameter, ParameterType, Template
 from engine.model.trace import TracedRun, UnsettledTrace
 from engine.model.verdict import Decision, GateOutcome, GateResult
 from engine.store.store import Store
@@ -45,6 +48,34 @@ RUN = TracedRun(
     workflow_id="promotion/1",
     span_ids=("00f067aa0ba902b7",),
     children=("promotion/1/workflow",),
+)
+FREEZE = Freeze(
+    id=identity.promotion_id("freeze", "first-run"),
+    tenant_id=PROMOTION.tenant_id,
+    name="audit",
+    environment="production",
+    reason="the auditors are here",
+    stops_the_line=True,
+    start=after(93),
+    end=after(200),
+    created_by="bob",
+    created_at=after(93),
+)
+TEMPLATE = Template(
+    name="careful",
+    parameters={"pause": Parameter(type=ParameterType.DURATION, default="15m")},
+    nodes=(
+        Node(id="deploy", type="deploy", on_rollback=Compensation(type="deploy")),
+        Node(id="check", type="verify", needs=("deploy",), when="promotion.is_rollback"),
+    ),
+)
+HOLD = Hold(
+    id=identity.hold_id(PROMOTION.environment.id, ID),
+    environment_id=PROMOTION.environment.id,
+    promotion_id=ID,
+    reason="came back",
+    held_by="alice",
+    held_at=after(94),
 )
 FAILURE = Failure(type="DriverError", message="no space left")
 
@@ -122,6 +153,15 @@ async def fill_traces(store: Store) -> None:
     await store.traces.add_runs([RUN])
 
 
+async def fill_rules(store: Store) -> None:
+    """What revision 0007 adds: a freeze, two versions of a template, and a hold."""
+    await store.freezes.add(TENANT, FREEZE)
+    await store.templates.apply(TENANT, TEMPLATE, at=after(91))
+    await store.templates.apply(TENANT, TEMPLATE.model_copy(update={"version": "2"}), at=after(92))
+    await store.holds.add(HOLD)
+    await store.holds.lift(HOLD.environment_id, by="bob", at=after(95), reason="fixed")
+
+
 async def read_catalogue(store: Store) -> list[Value | bytes]:
     """Everything that `fill_catalogue` wrote."""
     return [
@@ -158,6 +198,15 @@ async def read_traces(store: Store) -> list[Value | bytes]:
     return [*await store.traces.owed(), *await store.traces.runs(TRACE_ID)]
 
 
+async def read_rules(store: Store) -> list[Value | bytes]:
+    """Everything that `fill_rules` wrote."""
+    return [
+        *await store.freezes.list(TENANT, after(94), past=True),
+        *await store.templates.list(TENANT),
+        *await store.holds.all(HOLD.environment_id),
+    ]
+
+
 STAGES = {
     "0001": (fill_catalogue, read_catalogue),
     "0002": (fill_promotions, read_promotions),
@@ -165,5 +214,6 @@ STAGES = {
     "0004": (fill_evidence, read_evidence),
     "0005": (fill_receipts, read_receipts),
     "0006": (fill_traces, read_traces),
+    "0007": (fill_rules, read_rules),
 }
 """By revision: what fills the tables that it adds, and what reads them back."""

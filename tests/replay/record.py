@@ -42,6 +42,37 @@ GATES = (
     "start: '2001-01-01T00:00', end: '2001-01-02T00:00'}]}}]"
 )
 
+STEPS = """\
+    sampling: 1.0
+    template:
+      name: steps
+      nodes:
+        - id: made
+          type: command
+          inputs: {command: [sh, -c, 'echo "{\\"count\\": 3}"'], outputs: json}
+          on_rollback:
+            type: command
+            inputs: {command: [echo, "takes back ${{ nodes.made.outputs.count }}"]}
+        - id: never
+          type: command
+          needs: [made]
+          when: nodes.made.outputs.count > 3
+          inputs: {command: ["true"]}
+        - id: flaky
+          type: command
+          needs: [never]
+          retry: {attempts: 2, interval: 100ms}
+          inputs: {command: [sh, -c, test $PROMOTION_STEP_ATTEMPT = 2]}
+        - {id: pause, type: wait, needs: [made], inputs: {duration: 100ms}}
+        - {id: look, type: wait, needs: [pause], inputs: {advance: {users: [bob]}}}
+        - id: halted
+          type: command
+          needs: [flaky, look]
+          halt: 15s
+          on_failure: rollback
+          inputs: {command: ["false"]}
+"""
+
 
 async def record(version: str) -> None:
     """Carry out one promotion of each kind and write its histories."""
@@ -65,6 +96,7 @@ async def record(version: str) -> None:
                     "production", gates=GATES, more="    sampling: 1.0\n    order: 1\n"
                 )
                 + system.environment_yaml("staging")
+                + system.environment_yaml("steps", targets=1, more=STEPS)
                 + system.environment_yaml("dark", targets=1, more="    sampling: 0.0\n")
             )
             names = {home: "/srv/promote", socket.gethostname(): "host", str(Path.cwd()): "/app"}
@@ -104,6 +136,13 @@ async def _carry_out(system: System) -> dict[str, str]:
         await system.until_status(cancelled.id, PromotionStatus.AWAITING_APPROVAL)
         await cancelled.execute_update("cancel", {"user": "alice", "reason": "not today"})
         await cancelled.result()
+        stepped = await system.start(good, "steps")
+        await system.until_status(stepped.id, PromotionStatus.AWAITING_APPROVAL)
+        await stepped.execute_update("advance", {"user": "bob", "node": "look"})
+        await system.until_status(stepped.id, PromotionStatus.HALTED)
+        await stepped.execute_update("retry", {"user": "bob", "node": "halted"})
+        with pytest.raises(WorkflowFailureError):
+            await stepped.result()
     return {
         "allowed": allowed.id,
         "denied": denied.id,
@@ -111,6 +150,7 @@ async def _carry_out(system: System) -> dict[str, str]:
         "cancelled": cancelled.id,
         "retried": retried.id,
         "kept": kept.id,
+        "steps": stepped.id,
     }
 
 

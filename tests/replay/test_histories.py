@@ -34,7 +34,7 @@ def replayer() -> Replayer:
 
 def test_there_is_a_history_of_each_kind() -> None:
     kinds = {path.parent.name for path in RECORDED}
-    assert kinds == {"allowed", "denied", "failed", "cancelled", "retried", "kept"}
+    assert kinds == {"allowed", "denied", "failed", "cancelled", "retried", "kept", "steps"}
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: str(path.relative_to(HISTORIES)))

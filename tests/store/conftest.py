@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from engine.store import schema
 from engine.store.database import Database
 from engine.store.store import Store
+from tests.harness.databases import upgrade
 
 
 @pytest.fixture
 async def database_url(empty_database_url: str) -> str:
-    await schema.upgrade(empty_database_url)
+    await upgrade(empty_database_url)
     return empty_database_url
 
 

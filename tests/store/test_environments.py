@@ -4,6 +4,7 @@ import pytest
 
 from engine.errors import InputError, NotFoundError
 from engine.model.base import Json
+from engine.model.environment import AutoPromotion, EnvironmentDefinition
 from engine.store.change import Change
 from engine.store.database import Database
 from engine.store.store import Store
@@ -174,3 +175,21 @@ async def test_an_environment_under_another_tenants_name_is_refused(store: Store
     forged = definition().model_copy(update={"tenant": "globex"})
     with pytest.raises(InputError, match="tenant_id"):
         await store.environments.apply(forged)
+
+
+async def test_what_follows_by_rule_upon_an_environment_is_found(store: Store) -> None:
+    def ruled(name: str, after: str | None) -> EnvironmentDefinition:
+        found = definition(name)
+        rule = None if after is None else AutoPromotion(after=after)
+        return found.model_copy(
+            update={"environment": found.environment.model_copy(update={"auto": rule})}
+        )
+
+    rules = {"staging": None, "east": "staging", "west": "staging", "eu": "qa"}
+    for name, before in rules.items():
+        await store.environments.apply(ruled(name, before))
+    await store.environments.apply(definition("staging", tenant="other"))
+    tenant = ruled("staging", None).environment.tenant_id
+    found = await store.environments.following(tenant, "staging")
+    assert [each.name for each in found] == ["east", "west"]
+    assert await store.environments.following(tenant, "east") == ()

@@ -106,6 +106,55 @@ async def test_a_step_is_recorded_once_with_its_latest_end(
     assert (row.started_at, row.ended_at) == (after(11), after(40))
 
 
+async def test_the_steps_of_a_promotion_come_back_in_the_order_of_their_ends(
+    store: Store,
+) -> None:
+    promotion, other = (await opened(store)).promotion_id, (await opened(store, 2)).promotion_id
+    await record_run(store, promotion, StepStatus.RUNNING)
+    first = step(promotion, StepStatus.SUCCEEDED, 20).model_copy(
+        update={
+            "run_id": identity.step_run_id(promotion, "made"),
+            "node_id": "made",
+            "outputs": {"count": 3},
+            "attempt": 2,
+            "taken_over_from": other,
+        }
+    )
+    failed = step(promotion, StepStatus.FAILED, 30)
+    back = first.model_copy(
+        update={
+            "run_id": identity.compensation_run_id(promotion, "made"),
+            "compensates": "made",
+            "ended_at": after(40),
+        }
+    )
+    for item in (back, failed, first):
+        await store.executions.record_step(promotion, item)
+    assert await store.executions.steps(promotion) == (first, failed, back)
+    assert await store.executions.steps(other) == ()
+
+
+async def test_another_run_in_the_environment_is_told_when_it_began_later(store: Store) -> None:
+    snapshots = [await opened(store, number) for number in (1, 2, 3)]
+    first, second, never = (each.promotion_id for each in snapshots)
+    environment = snapshots[0].environment.id
+    await record_run(store, first, StepStatus.FAILED, 20)
+    assert await store.executions.run_after(first, environment) is None
+    await store.executions.record_run(
+        second,
+        identity.workflow_run_id(second),
+        "standard",
+        "1",
+        StepStatus.RUNNING,
+        after(30),
+        None,
+    )
+    assert await store.executions.run_after(first, environment) == second
+    assert await store.executions.run_after(second, environment) is None
+    assert await store.executions.run_after(never, environment) is None
+    assert await store.executions.run_after(first, identity.environment_id(never, "x")) is None
+
+
 async def test_a_job_that_has_ended_is_not_running_again(store: Store, database: Database) -> None:
     promotion = await opened(store)
     job = await start_job(store, promotion)

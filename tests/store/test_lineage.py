@@ -145,3 +145,27 @@ async def test_another_release_in_the_same_environment_is_not_rolled_back(past: 
     await past.promoted(shop, "production")
     await past.promoted(cart, "production")
     assert await past.lineage(shop, "production") == Lineage()
+
+
+async def test_what_was_there_before_comes_back_and_what_came_later_does_not(past: Past) -> None:
+    first, second, third = [await past.release(version) for version in ("1.0", "2.0", "3.0")]
+    production = past.environments["production"]
+
+    async def coming_back() -> list[str]:
+        return [
+            each.version
+            for each in (first, second, third)
+            if await past.store.lineage.comes_back(each, production)
+        ]
+
+    assert await coming_back() == []
+    await past.promoted(first, "production")
+    await past.promoted(second, "production")
+    await past.promoted(third, "production", PromotionStatus.FAILED)
+    assert await coming_back() == ["1.0"]
+    await past.promoted(third, "production")
+    assert await coming_back() == ["1.0", "2.0"]
+    await past.promoted(second, "production")
+    assert await coming_back() == ["1.0"]
+    await past.promoted(first, "test-a")
+    assert not await past.store.lineage.comes_back(second, past.environments["test-a"])

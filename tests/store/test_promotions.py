@@ -263,6 +263,31 @@ async def test_each_persons_latest_vote_counts_however_the_writes_arrive(store: 
     assert (await store.promotions.get(promotion)).votes == (carol, bob)
 
 
+async def test_a_withdrawn_vote_stays_withdrawn_until_its_voter_votes_again(store: Store) -> None:
+    promotion = (await opened(store)).promotion_id
+    given = vote("bob").model_copy(
+        update={
+            "envelope": {"payload": "e30=", "n": 1.0},
+            "is_signed": True,
+            "on_behalf_of": "carol",
+        }
+    )
+    withdrawn = given.model_copy(
+        update={
+            "withdrawn_at": after(8),
+            "withdrawal_reason": "wrong one",
+            "withdrawal_envelope": {"payload": "W10="},
+        }
+    )
+    for item in (given, withdrawn, given):
+        await store.promotions.record_vote(promotion, item)
+    assert (await store.promotions.get(promotion)).votes == (withdrawn,)
+    again = vote("bob", VoteDecision.REJECT, at=9)
+    for item in (again, withdrawn):
+        await store.promotions.record_vote(promotion, item)
+    assert (await store.promotions.get(promotion)).votes == (again,)
+
+
 async def test_what_belongs_to_an_unknown_promotion_is_refused(store: Store) -> None:
     unknown = uuid4()
     for call in (

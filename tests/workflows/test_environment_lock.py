@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from temporalio.client import WorkflowHandle
 
 from engine.model.lock import LockState, lock_workflow_id
 from engine.model.promotion import PromotionResult, PromotionStatus
+from engine.model.verdict import Decision
 from engine.projection import project
 from tests.harness.system import System, running_system, with_agents
 
@@ -98,9 +100,12 @@ async def test_a_grant_that_answers_no_request_is_not_heard(
     await system.until_status(second.id, PromotionStatus.QUEUED)
     for grant in ([], [""], [str(uuid4())], [7]):
         await second.signal("lock_granted", args=grant)
+    foreign = {"nonce": str(uuid4()), "by": str(uuid4()), "release": "web@9.9.9"}
+    for word in ([], ["nonsense"], [{"nonce": 7}], [foreign]):
+        await second.signal("lock_superseded", args=word)
     state = await system.promotions.state(second.id.removeprefix("promotion/"))
     assert state.status is PromotionStatus.QUEUED
-    assert sum("answers no request" in line.getMessage() for line in caplog.records) == 2
+    assert sum("answers no request" in line.getMessage() for line in caplog.records) == 3
     for handle in (first, second):
         await handle.terminate()
 
@@ -132,3 +137,49 @@ async def test_a_promotion_cancelled_in_the_queue_leaves_it(system: System) -> N
     lock = system.client.get_workflow_handle(lock_workflow_id(system.tenant, "staging"))
     # Nobody wants it any more, so the lock's workflow ends.
     await asyncio.wait_for(lock.result(), 60)
+
+
+async def test_the_latest_wins_and_those_queued_before_it_end_superseded(system: System) -> None:
+    await system.apply(
+        "environments:\n"
+        + system.environment_yaml("staging", targets=1, more="    queue: latest-wins\n")
+    )
+    releases = [await system.release(f"2.{number}.0") for number in range(4)]
+    handles: list[WorkflowHandle[Any, Any]] = []
+    for release in releases:
+        handle = await system.start(release, "staging")
+        # No agent runs yet, so the first one keeps the lock while the others queue.
+        await system.until_status(
+            handle.id, PromotionStatus.QUEUED if handles else PromotionStatus.RUNNING
+        )
+        handles.append(handle)
+    holder, *superseded, latest = handles
+
+    for one, by in zip(superseded, handles[2:], strict=True):
+        result = PromotionResult.model_validate(await asyncio.wait_for(one.result(), 60))
+        winner = UUID(by.id.removeprefix("promotion/"))
+        assert (result.status, result.decision) == (PromotionStatus.SUPERSEDED, Decision.ALLOW)
+        assert result.superseded_by == winner
+        assert result.evidence is not None
+        stored = await system.store.promotions.get(result.promotion_id)
+        assert (stored.status, stored.superseded_by) == (PromotionStatus.SUPERSEDED, winner)
+        statement = json.loads((await system.store.evidence.get(result.promotion_id)).statement)
+        assert statement["predicate"]["promotion"]["status"] == "superseded"
+    state = await lock_state(system)
+    assert state.holder is not None
+    assert [state.holder.release, *(one.release for one in state.queue)] == [
+        releases[0],
+        releases[3],
+    ]
+
+    async with with_agents(system, "staging-t1"):
+        results = [PromotionResult.model_validate(await one.result()) for one in (holder, latest)]
+    assert {result.status for result in results} == {PromotionStatus.SUCCEEDED}
+    assert system.running_version("staging", "t1") == "version 2.3.0\n"
+    jobs = [
+        [span.name for span in (await project(system.client, one.id)).spans].count(
+            "deployment.execute"
+        )
+        for one in handles
+    ]
+    assert jobs == [1, 0, 0, 1]

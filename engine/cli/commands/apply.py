@@ -12,32 +12,54 @@ from engine.cli.options import AsJson
 from engine.cli.session import with_store
 
 if TYPE_CHECKING:
-    from engine.model.environment import EnvironmentDefinition
+    from engine.documents.applying import Applied, AppliedEnvironment
     from engine.store.store import Store
 
 
 def apply(
-    file: Annotated[
-        Path, typer.Option("--file", "-f", metavar="FILE", help="The environment file.")
+    files: Annotated[
+        list[Path],
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="An environment file or a template file; may be given several times.",
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Make the environments what FILE says, and show what that changes.
+    """Record the environments and templates that FILE describes, and show what that changes.
 
-    Promotions that already run keep the rules that they started with.
+    All files are checked before anything is written. Promotions that already run keep the rules
+    and the template that they started with. A version of a template never changes: new contents
+    need a new version.
     """
-    from engine.documents.environment_file import load_environments
+    from engine.documents.applying import apply_files
+    from engine.documents.definitions import read_definitions
 
-    definitions = load_environments(file)
+    definitions = read_definitions(files)
 
-    async def write(store: Store) -> list[dict[str, object]]:
-        return [await _apply(store, definition) for definition in definitions]
+    async def write(store: Store) -> Applied:
+        return await apply_files(store, definitions)
 
-    results = with_store(write)
+    applied = with_store(write)
+    environments = [_environment(each) for each in applied.environments]
     if as_json:
-        out_json({"environments": results})
+        templates = [
+            {
+                "tenant": each.tenant,
+                "template": each.template.name,
+                "version": each.template.version,
+                "change": each.change.value,
+            }
+            for each in applied.templates
+        ]
+        out_json({"templates": templates, "environments": environments})
         return
-    for result in results:
+    for each in applied.templates:
+        reference = f"{each.template.name}@{each.template.version}"
+        out(f"template {each.tenant}/{reference}: {each.change.value}")
+    for result in environments:
         out(f"environment {result['tenant']}/{result['environment']}: {result['change']}")
         differences = result["differences"]
         if isinstance(differences, list):
@@ -45,26 +67,17 @@ def apply(
                 out(f"  {line}")
 
 
-async def _apply(store: Store, definition: EnvironmentDefinition) -> dict[str, object]:
+def _environment(applied: AppliedEnvironment) -> dict[str, object]:
     from engine.cli.diff import differences
 
-    before = await _stored(store, definition)
-    change = await store.environments.apply(definition)
+    definition = applied.definition
+    after = definition.model_dump(mode="json")
     return {
         "tenant": definition.tenant,
         "environment": definition.environment.name,
         "targets": len(definition.targets),
-        "change": change.value,
+        "change": applied.change.value,
         "differences": []
-        if before is None
-        else differences(before.model_dump(mode="json"), definition.model_dump(mode="json")),
+        if applied.before is None
+        else differences(applied.before.model_dump(mode="json"), after),
     }
-
-
-async def _stored(store: Store, definition: EnvironmentDefinition) -> EnvironmentDefinition | None:
-    from engine.errors import NotFoundError
-
-    try:
-        return await store.environments.get(definition.tenant, definition.environment.name)
-    except NotFoundError:
-        return None

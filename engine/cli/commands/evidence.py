@@ -108,6 +108,39 @@ def verify(
         out(f"subject: {subject.name}")
 
 
+@group.command("votes")
+def votes(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An exported envelope.")],
+    key: Annotated[
+        Path,
+        typer.Option("--key", metavar="PUB", help="The public key that you trust, as PEM."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Where to write them; made if needed."),
+    ],
+) -> None:
+    """Take the signed votes out of verified evidence: each envelope, and the key that made it.
+
+    A key is the one that was registered for the voter when the promotion began. Compare it with
+    what the person says is theirs before you believe in it.
+    """
+    from engine.evidence.verify import verify_envelope
+    from engine.evidence.votes import signed_votes
+
+    verified = verify_envelope(read_bytes("FILE", file), read_bytes("--key", key))
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("--output", f"{output} cannot be made: {error.strerror}") from error
+    for vote in signed_votes(verified.predicate):
+        path = output / f"{vote.name}.json"
+        write_bytes("--output", path, vote.envelope)
+        if vote.public_key:
+            write_bytes("--output", output / f"{vote.name}.pub.pem", vote.public_key.encode())
+        out(f"{path}  {vote.user}")
+
+
 @group.command("public-key")
 def public_key() -> None:
     """Print the public key, as PEM, with which others verify our evidence."""

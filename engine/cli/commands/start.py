@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.commands.override import overrides
 from engine.cli.console import out, out_json, say
 from engine.cli.options import AsJson, Timeout, acting_user, duration, uuid
 from engine.cli.outcome import exit_code_of
+from engine.cli.parameters import parse_parameters
 from engine.cli.progress import progress
 from engine.cli.session import require_schema_if_present, with_client
 from engine.cli.waiting import wait_for_end
@@ -39,6 +41,32 @@ def start(
         ),
     ] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--override",
+            metavar="GATE=REASON",
+            help="Pass over a gate, if it stands against it and you may; can be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    rollback: Annotated[
+        bool,
+        typer.Option(
+            "--rollback",
+            help="Bring back a release that the environment had before; "
+            "freezes and approvals need not be passed, unless its gates say otherwise.",
+        ),
+    ] = False,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            metavar="NAME=VALUE",
+            help="A value for a parameter of the template; can be given again.",
+            show_default=False,
+        ),
+    ] = None,
     source: Annotated[
         str,
         typer.Option(
@@ -72,6 +100,15 @@ def start(
         if source
         else _from_options(release, environment, tenant, requested_by, reason)
     )
+    if override:
+        request = request.model_copy(
+            update={"overrides": {**request.overrides, **overrides(override)}}
+        )
+    if param:
+        values = {**request.parameters, **parse_parameters(param)}
+        request = request.model_copy(update={"parameters": values})
+    if rollback:
+        request = request.model_copy(update={"rollback": True})
     promotion_id = uuid("--id", identity) if identity else None
     within = duration("--timeout", timeout)
 

@@ -17,7 +17,7 @@ def status(promotion: PromotionId, as_json: AsJson = False) -> None:
     """Show where a promotion stands: its gates, votes, steps, and what it waits for."""
 
     async def read(client: PromotionClient) -> PromotionState:
-        return await client.state(promotion)
+        return await client.with_obstacles(await client.state(promotion))
 
     state = with_client(read)
     if as_json:

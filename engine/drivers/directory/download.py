@@ -12,10 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from engine.actions.propagation import trace_headers
 from engine.drivers.calls import http_call
 from engine.drivers.directory.background import in_thread
 from engine.drivers.directory.durable import sync
-from engine.drivers.propagation import trace_headers
 from engine.drivers.protocol import Called, unheard
 from engine.errors import DigestMismatchError, DriverError
 

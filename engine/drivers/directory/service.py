@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.actions.propagation import trace_variables
 from engine.drivers.directory.config import ServiceConfig
 from engine.drivers.directory.layout import TargetDirectory
 from engine.drivers.directory.process import (
@@ -12,7 +13,6 @@ from engine.drivers.directory.process import (
     stop,
 )
 from engine.drivers.directory.state import load_value, save_value
-from engine.drivers.propagation import trace_variables
 from engine.model.agent_task import RunningVersion
 from engine.model.base import Value
 

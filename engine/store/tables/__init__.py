@@ -13,6 +13,8 @@ from engine.store.tables.executions import (
     StepRunRecord,
     WorkflowRunRecord,
 )
+from engine.store.tables.freezes import FreezeRecord
+from engine.store.tables.holds import HoldRecord
 from engine.store.tables.promotions import ApprovalRecord, GateResultRecord, PromotionRecord
 from engine.store.tables.receipts import SpanReceiptRecord
 from engine.store.tables.releases import (
@@ -21,6 +23,7 @@ from engine.store.tables.releases import (
     ComponentRecord,
     ReleaseRecord,
 )
+from engine.store.tables.templates import TemplateRecord
 from engine.store.tables.tenants import TenantRecord
 from engine.store.tables.traces import TracedRunRecord, UnsettledTraceRecord
 
@@ -36,12 +39,15 @@ __all__ = [
     "EnvironmentRecord",
     "EnvironmentRevisionRecord",
     "EvidenceRecord",
+    "FreezeRecord",
     "GateResultRecord",
+    "HoldRecord",
     "PromotionRecord",
     "ReleaseRecord",
     "SpanReceiptRecord",
     "StepRunRecord",
     "TargetRecord",
+    "TemplateRecord",
     "TenantRecord",
     "TracedRunRecord",
     "UnsettledTraceRecord",

@@ -31,7 +31,14 @@ class WorkflowRunRecord(Base):
 
 
 class StepRunRecord(Base):
-    """The run of one node of a template."""
+    """The run of one node of a template.
+
+    Attributes:
+        outputs: what it handed on to others.
+        attempt: the attempt that came to this end.
+        compensates: the node whose work it took back.
+        taken_over_from: the promotion whose step it was, where it was not run again.
+    """
 
     __tablename__ = "step_runs"
 
@@ -43,6 +50,10 @@ class StepRunRecord(Base):
     detail: Mapped[str]
     failure: Mapped[Any | None] = mapped_column(ReportJson)
     inputs: Mapped[Any] = mapped_column(ReportJson, nullable=False)
+    outputs: Mapped[Any | None] = mapped_column(ReportJson)
+    attempt: Mapped[int | None]
+    compensates: Mapped[str | None]
+    taken_over_from: Mapped[UUID | None]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime]
 

@@ -26,6 +26,7 @@ class PromotionRecord(Base):
         status_run_id: Temporal's id of the run that the status is of; another one after a reset.
         trace_id: 32 lower-case hexadecimal digits.
         ended_at: set exactly when the status is final.
+        superseded_by: the promotion that took its place in the queue.
     """
 
     __tablename__ = "promotions"
@@ -50,6 +51,7 @@ class PromotionRecord(Base):
     run_id: Mapped[str]
     status_run_id: Mapped[str]
     trace_id: Mapped[str] = mapped_column(index=True)
+    superseded_by: Mapped[UUID | None]
     snapshot: Mapped[Any] = mapped_column(ExactJson, nullable=False)
 
     gates: Mapped[list[GateResultRecord]] = relationship(
@@ -61,7 +63,12 @@ class PromotionRecord(Base):
 
 
 class GateResultRecord(Base):
-    """The final word of one gate of a promotion."""
+    """The final word of one gate of a promotion.
+
+    Attributes:
+        facts: what the gate decided over beside the promotion and its votes; see `GateResult`.
+        asked_at: the moment that it decided for.
+    """
 
     __tablename__ = "gate_results"
 
@@ -74,12 +81,24 @@ class GateResultRecord(Base):
     inputs: Mapped[Any] = mapped_column(ReportJson, nullable=False)
     rejected_by: Mapped[str | None]
     error: Mapped[Any | None] = mapped_column(ReportJson)
+    evidence: Mapped[Any | None] = mapped_column(ReportJson)
+    overridden: Mapped[Any | None] = mapped_column(ReportJson)
+    facts: Mapped[Any | None] = mapped_column(ExactJson)
+    asked_at: Mapped[datetime | None]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime]
 
 
 class ApprovalRecord(Base):
-    """One person's latest vote on a promotion."""
+    """One person's latest vote on a promotion.
+
+    Attributes:
+        on_behalf_of: whose right it was, when they voted for somebody else.
+        envelope: the DSSE envelope of a signed vote.
+        withdrawn_at: when they took it back; with `withdrawal_reason` and, where it was signed,
+            `withdrawal_envelope`.
+        changed_at: when it was given or, later, taken back.
+    """
 
     __tablename__ = "approvals"
 
@@ -90,3 +109,9 @@ class ApprovalRecord(Base):
     comment: Mapped[str]
     binding: Mapped[str]
     at: Mapped[datetime]
+    on_behalf_of: Mapped[str | None]
+    envelope: Mapped[Any | None] = mapped_column(ExactJson)
+    withdrawn_at: Mapped[datetime | None]
+    withdrawal_reason: Mapped[str]
+    withdrawal_envelope: Mapped[Any | None] = mapped_column(ExactJson)
+    changed_at: Mapped[datetime]

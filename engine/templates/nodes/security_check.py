@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from engine.model.base import Document
-from engine.model.gate_config import SecurityConfig
+from engine.model.security_config import SecurityConfig
 
 
 class SecurityCheck:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Union, get_args, get_origin
+from datetime import timedelta
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
+import durationpy
 from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails
 
 from engine.model.base import Digest, Json, Name
 from engine.model.release import Version
 from engine.model.strategy import Percent
+
+# What no schema shows is nothing that people write.
+_UNWRITTEN = cast("type", SkipJsonSchema)
+
+_SHOWN = 80
+_DEEPEST = 16
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{,79}")
 
 Location = tuple[str | int, ...]
 """The way to a value: mapping keys and list indexes from the outside in."""
@@ -33,21 +45,66 @@ class Problem:
     remedy: str = ""
 
 
-def explain(error: ValidationError, data: Json, model: type[BaseModel]) -> tuple[Problem, ...]:
-    """Every problem of `error`, which validating `data` as `model` raised; at least one."""
+def _always_settled(value: object) -> bool:
+    return True
+
+
+def explain(
+    error: ValidationError,
+    data: Json,
+    model: type[BaseModel],
+    settled: Callable[[object], bool] = _always_settled,
+) -> tuple[Problem, ...]:
+    """Every problem of `error`, which validating `data` as `model` raised.
+
+    Args:
+        settled: whether a value is final. What is wrong with one that is not is left out, unless
+            it stays wrong whatever becomes of the value.
+
+    Returns:
+        At least one problem where all values are settled.
+    """
     found: dict[Location, list[Problem]] = {}
+    meant: set[Location] = set()
     for details in error.errors(include_url=False):
+        if not _is_certain(details, settled):
+            continue
         location = _real_location(details["loc"], data)
         problem, remedy = _words(details, model)
+        if details["type"] == "extra_forbidden":
+            # What is missing under its right name is told by the wrong one.
+            meant.update((*location[:-1], name) for name in _close(details, model))
         found.setdefault(location, []).append(Problem(location, problem, remedy))
     # A union reports every alternative that failed, and a list with a bad item also counts as too
     # short; what is wrong further inside is what the author can act on.
-    outermost = [
-        location
-        for location in found
-        if not any(other != location and other[: len(location)] == location for other in found)
-    ]
-    return tuple(_merged(found[location]) for location in outermost)
+    around = {location[:end] for location in found for end in range(len(location))}
+    outermost = [location for location in found if location not in around]
+    return tuple(_merged(found[location]) for location in outermost if location not in meant)
+
+
+def _is_certain(details: ErrorDetails, settled: Callable[[object], bool]) -> bool:
+    kind, given = details["type"], details["input"]
+    if kind in ("missing", "extra_forbidden"):
+        return True
+    if kind == "union_tag_invalid":
+        return settled(details["ctx"]["tag"])
+    if kind in _EXPECTED and isinstance(given, dict | list):
+        # Only text becomes something else.
+        return True
+    return settled(given)
+
+
+def dotted(location: Location) -> str:
+    """A location for people: `environments[0].targets[1].agent`."""
+    text = ""
+    for part in location[:_DEEPEST]:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN_KEY.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{json.dumps(part if len(part) <= _SHOWN else part[:_SHOWN] + '…')}]"
+    return text if len(location) <= _DEEPEST else f"{text}…"
 
 
 def _merged(alternatives: list[Problem]) -> Problem:
@@ -87,6 +144,7 @@ _PATTERNS = {
         "is not a version",
         "use up to 128 letters, digits, '.', '+', '_' and '-', beginning with a letter or digit",
     ),
+    r"\S": ("is the empty name", "write a name, or remove it"),
     _pattern(Percent): ("is not a percentage", "write 1% to 100%"),
 }
 
@@ -106,6 +164,9 @@ _EXPECTED = {
     "bool_parsing": "true or false",
     "time_delta_type": "a duration such as 30s, 15m or 72h",
     "time_delta_parsing": "a duration such as 30s, 15m or 72h",
+    "datetime_type": "a time such as 2026-04-01T09:00:00Z",
+    "datetime_parsing": "a time such as 2026-04-01T09:00:00Z",
+    "datetime_from_date_parsing": "a time such as 2026-04-01T09:00:00Z",
 }
 
 _BOUNDS = {
@@ -120,18 +181,23 @@ def _words(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     kind, given, context = details["type"], details["input"], details.get("ctx", {})
     if kind in _EXPECTED:
         quote = kind == "string_type" and isinstance(given, int | float)
-        remedy = "put it in quotes" if quote else ""
+        remedy = "put it in quotes" if quote else f"write {_EXPECTED[kind]}"
         return f"must be {_EXPECTED[kind]}, but is {_kind_of(given)}", remedy
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"must be {words} {context[key]:g}, but is {_shown(given)}", ""
+        bound = _shown(context[key])
+        problem = f"must be {words} {bound}, but is {_shown(given)}"
+        return problem, f"write a value {words} {bound}"
     if kind == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
         problem, remedy = _PATTERNS[context["pattern"]]
         return f"{_shown(given)} {problem}", remedy
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(details, model)
-    return details["msg"].removeprefix("Value error, ").replace("Input should", "should"), ""
+    message = details["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    # Our own validators write the remedy behind the problem.
+    problem, _, remedy = message.partition("; ")
+    return problem, remedy or "correct it"
 
 
 def _missing(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
@@ -139,11 +205,16 @@ def _missing(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
 
 
 def _unknown_field(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    known = sorted(_fields_at(model, details["loc"][:-1]))
-    close = difflib.get_close_matches(str(details["loc"][-1]), known, n=1)
+    close = _close(details, model)
     if close:
         return "is not a known field", f"did you mean {close[0]!r}?"
+    known = sorted(_fields_at(model, details["loc"][:-1]))
     return "is not a known field", f"remove it; known here: {', '.join(known)}"
+
+
+def _close(details: ErrorDetails, model: type[BaseModel]) -> list[str]:
+    known = _fields_at(model, details["loc"][:-1])
+    return difflib.get_close_matches(str(details["loc"][-1]), known, n=1)
 
 
 def _choice(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
@@ -164,6 +235,22 @@ def _too_short(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]
     return f"needs at least {least} {'entry' if least == 1 else 'entries'}", "add one"
 
 
+def _too_long(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    most = details["ctx"]["max_length"]
+    return f"has more than {most} entries", "split it up"
+
+
+def _empty(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    least = details["ctx"]["min_length"]
+    if least == 1:
+        return "is empty", "write something"
+    return f"is {_shown(details['input'])}", f"write at least {least} characters"
+
+
+def _no_zone(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    return f"{_shown(details['input'])} has no time zone", "end it with Z, or with +01:00"
+
+
 _SPECIAL: dict[str, Callable[[ErrorDetails, type[BaseModel]], tuple[str, str]]] = {
     "missing": _missing,
     "extra_forbidden": _unknown_field,
@@ -172,6 +259,9 @@ _SPECIAL: dict[str, Callable[[ErrorDetails, type[BaseModel]], tuple[str, str]]] 
     "union_tag_invalid": _tag,
     "union_tag_not_found": _no_tag,
     "too_short": _too_short,
+    "too_long": _too_long,
+    "string_too_short": _empty,
+    "timezone_aware": _no_zone,
 }
 
 
@@ -188,11 +278,12 @@ def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> set[str]:
         # A part that leads nowhere is the name of a union's alternative.
         here = below or here
     return {
-        name
+        field.alias or name
         for annotation in here
         for alternative in _alternatives(annotation)
         if isinstance(alternative, type) and issubclass(alternative, BaseModel)
-        for name in alternative.model_fields
+        for name, field in alternative.model_fields.items()
+        if not any(isinstance(each, _UNWRITTEN) for each in field.metadata)
     }
 
 
@@ -229,5 +320,13 @@ def _kind_of(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+    match value:
+        case bool():
+            text = "true" if value else "false"
+        case float():
+            text = f"{value:g}"
+        case timedelta():
+            text = durationpy.to_str(value)
+        case _:
+            text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

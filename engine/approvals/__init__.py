@@ -1,0 +1,1 @@
+"""Signed votes: what a person signs, with which key, and how it is verified."""

@@ -1,0 +1,1 @@
+"""Signed envelopes, the JSON in them, and the key files that sign: for evidence and for votes."""

@@ -1,0 +1,1 @@
+"""Freeze windows out of calendars."""

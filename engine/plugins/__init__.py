@@ -1,0 +1,1 @@
+"""Plugins: what others add to the engine, in Python or as programs of their own."""

@@ -1,0 +1,1 @@
+"""What rules come to: for a candidate, a waiting promotion, past promotions, made-up cases."""
