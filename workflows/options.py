@@ -44,6 +44,12 @@ class AgentOptions(TypedDict):
     cancellation_type: ActivityCancellationType
 
 
+_FIVE_TRIES = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=5,
+)
+
 SHORT = LocalOptions(
     # Work on our database. An outage of the database delays a promotion, for an hour at most.
     start_to_close_timeout=timedelta(seconds=30),
@@ -66,11 +72,7 @@ CALLING_OUT = CallOptions(
     schedule_to_close_timeout=timedelta(hours=2),
     # A worker that died is noticed after this long, and the call is made again.
     heartbeat_timeout=timedelta(seconds=30),
-    retry_policy=RetryPolicy(
-        initial_interval=timedelta(seconds=1),
-        maximum_interval=timedelta(seconds=30),
-        maximum_attempts=5,
-    ),
+    retry_policy=_FIVE_TRIES,
     cancellation_type=ActivityCancellationType.TRY_CANCEL,
 )
 
@@ -93,10 +95,6 @@ ON_AGENT = AgentOptions(
     schedule_to_start_timeout=timedelta(minutes=10),
     # An agent that died is noticed after this long, and the task is given to its successor.
     heartbeat_timeout=timedelta(seconds=15),
-    retry_policy=RetryPolicy(
-        initial_interval=timedelta(seconds=1),
-        maximum_interval=timedelta(seconds=30),
-        maximum_attempts=5,
-    ),
+    retry_policy=_FIVE_TRIES,
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 )

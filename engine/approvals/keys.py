@@ -35,7 +35,8 @@ from engine.dsse import key_files
 from engine.errors import InputError
 
 _WANTED = "give a PEM file with an ECDSA P-256 or Ed25519 private key"
-_WANTED_PUBLIC = "give the PEM text of an ECDSA P-256 or Ed25519 public key"
+_WANTED_PUBLIC = "paste the public key in PEM form: -----BEGIN PUBLIC KEY-----, …"
+_MAKE_ONE = "make one with: openssl genpkey -algorithm ed25519"
 
 
 class KeyKind(StrEnum):
@@ -132,13 +133,16 @@ def public_key(pem: str) -> Key:
         InputError: it is not the PEM form of an ECDSA P-256 or Ed25519 public key.
     """
     if "PRIVATE KEY-----" in pem:
-        raise InputError("public_key", "is a private key", f"{_WANTED_PUBLIC}, and make a new pair")
+        # The message never repeats the text.
+        problem = "is a private key, which belongs to its owner alone"
+        raise InputError("public_key", problem, f"make a new pair, and {_WANTED_PUBLIC}")
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError("public_key", "is no PEM public key", _WANTED_PUBLIC) from error
+        raise InputError("public_key", "is no public key in PEM form", _WANTED_PUBLIC) from error
     if not _is_public(key):
-        raise InputError("public_key", "is neither ECDSA P-256 nor Ed25519", _WANTED_PUBLIC)
+        problem = "is neither an ECDSA P-256 nor an Ed25519 key"
+        raise InputError("public_key", problem, _MAKE_ONE)
     return SSlibKey.from_crypto(key)
 
 

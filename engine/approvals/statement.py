@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from engine.dsse.records import STATEMENT_TYPE, DigestSet, Record
 from engine.dsse.strict_json import read_model, read_object, shown
 from engine.errors import EvidenceError
-from engine.model.base import Digest, Name, Timestamp, Value
+from engine.model.base import Digest, Name, Timestamp
 from engine.model.canonical import canonical_json
 from engine.model.promotion import PromotionSnapshot, PromotionState
 from engine.model.release import Version
@@ -26,13 +26,9 @@ from engine.model.release import Version
 PAYLOAD_TYPE = "application/vnd.promotion-engine.approval+json"
 """The payload type of the envelope around a vote."""
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://promotion-engine.dev/attestations/approval/v0.1"
 """The predicate type, a TypeURI
 (https://github.com/in-toto/attestation/blob/main/spec/v1/field_types.md#TypeURI)."""
-
-Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-"""A SHA-256, 64 lower-case hexadecimal digits."""
 
 
 class Word(StrEnum):
@@ -43,31 +39,7 @@ class Word(StrEnum):
     WITHDRAW = "withdraw"
 
 
-class _Record(Value):
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_alias=True,
-        validate_by_name=True,
-        use_attribute_docstrings=True,
-    )
-
-
-class DigestSet(_Record):
-    """An in-toto DigestSet with the one algorithm that is used here.
-
-    https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md
-    """
-
-    sha256: Sha256Hex
-    """SHA-256, 64 lower-case hexadecimal digits."""
-
-    @classmethod
-    def of(cls, digest: Digest) -> Self:
-        """The set that holds `digest`, which has the form `sha256:<hex>`."""
-        return cls(sha256=digest.removeprefix("sha256:"))
-
-
-class Subject(_Record):
+class Subject(Record):
     """A component of the release."""
 
     name: Name
@@ -76,7 +48,7 @@ class Subject(_Record):
     """What its bytes are."""
 
 
-class ReleaseClaim(_Record):
+class ReleaseClaim(Record):
     """The release that the word is about; its components are the statement's subjects."""
 
     name: Name
@@ -87,7 +59,7 @@ class ReleaseClaim(_Record):
     """Over name, version, committers, and the digests of all components and attachments."""
 
 
-class ApprovalPredicate(_Record):
+class ApprovalPredicate(Record):
     """One person's word on one promotion. All times are RFC 3339 in UTC."""
 
     word: Word
@@ -113,7 +85,7 @@ class ApprovalPredicate(_Record):
     """When it was signed, by the signer's clock."""
 
 
-class ApprovalStatement(_Record):
+class ApprovalStatement(Record):
     """The whole of what is signed."""
 
     statement_type: Literal["https://in-toto.io/Statement/v1"] = Field(

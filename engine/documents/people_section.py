@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
+from engine.approvals.keys import public_key
 from engine.documents.checker import Checker
 from engine.documents.source import Location
+from engine.errors import InputError
 from engine.model.environment import EnvironmentFile
-
-_PUBLIC_KEY = "paste the public key in PEM form: -----BEGIN PUBLIC KEY-----, …"
 
 
 def check_people(checker: Checker, document: EnvironmentFile) -> None:
@@ -38,17 +34,7 @@ def check_people(checker: Checker, document: EnvironmentFile) -> None:
 
 
 def _check_key(checker: Checker, text: str, location: Location) -> None:
-    # The message never repeats the text: it may be a private key.
-    if "PRIVATE KEY-----" in text:
-        problem = "is a private key, which belongs to its owner alone"
-        checker.add(location, problem, f"make a new pair, and {_PUBLIC_KEY}")
-        return
     try:
-        key = load_pem_public_key(text.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        checker.add(location, "is no public key in PEM form", _PUBLIC_KEY)
-        return
-    is_p256 = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
-    if not is_p256 and not isinstance(key, ed25519.Ed25519PublicKey):
-        problem = "is neither an ECDSA P-256 nor an Ed25519 key"
-        checker.add(location, problem, "make one with: openssl genpkey -algorithm ed25519")
+        public_key(text)
+    except InputError as error:
+        checker.add(location, error.problem, error.remedy)

@@ -8,15 +8,14 @@ https://github.com/in-toto/attestation/blob/main/spec/v1/README.md#parsing-rules
 
 from __future__ import annotations
 
-from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from engine.dsse.records import DigestSet, Record
 from engine.model.agent_task import TaskStatus, TaskType
 from engine.model.approval import VoteDecision
-from engine.model.base import Digest, Json, Name, Timestamp, Value
+from engine.model.base import Json, Name, Timestamp
 from engine.model.deployment import JobStatus
 from engine.model.execution import StepStatus
 from engine.model.promotion import PromotionStatus
@@ -26,36 +25,6 @@ from engine.model.verdict import AttributeValue, Decision, GateOutcome
 PREDICATE_TYPE = "https://promotion-engine.dev/attestations/promotion/v0.1"
 """The predicate type, a TypeURI
 (https://github.com/in-toto/attestation/blob/main/spec/v1/field_types.md#TypeURI)."""
-
-Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-"""A SHA-256, 64 lower-case hexadecimal digits."""
-
-
-class Record(Value):
-    """Base of everything inside a statement: camelCase in JSON, descriptions in the schema."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_alias=True,
-        validate_by_name=True,
-        use_attribute_docstrings=True,
-        allow_inf_nan=False,
-    )
-
-
-class DigestSet(Record):
-    """An in-toto DigestSet with the one algorithm that is used here.
-
-    https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md
-    """
-
-    sha256: Sha256Hex
-    """SHA-256, 64 lower-case hexadecimal digits."""
-
-    @classmethod
-    def of(cls, digest: Digest) -> Self:
-        """The set that holds `digest`, which has the form `sha256:<hex>`."""
-        return cls(sha256=digest.removeprefix("sha256:"))
 
 
 class ResourceDescriptor(Record):

@@ -12,20 +12,19 @@ from pydantic import Field, ValidationError
 
 from engine.approvals.statement import Word
 from engine.approvals.verify import verify
+from engine.dsse.records import STATEMENT_TYPE, DigestSet, Record
 from engine.dsse.strict_json import main_problem, read_model, read_object, shown
 from engine.errors import EvidenceError
 from engine.evidence.predicate import (
     PREDICATE_TYPE,
     ApprovalRecord,
     DeploymentRecord,
-    DigestSet,
     EnvironmentRecord,
     FailureRecord,
     GateRecord,
     OverrideRecord,
     PromotionPredicate,
     PromotionRecord,
-    Record,
     ReleaseRecord,
     ResourceDescriptor,
     RunningRecord,
@@ -47,9 +46,6 @@ from engine.model.execution import StepResult
 from engine.model.failure import Failure
 from engine.model.promotion import PromotionSnapshot
 from engine.model.verdict import GateResult, Override
-
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-"""The `_type` of an in-toto Statement v1."""
 
 
 class Statement(Record):

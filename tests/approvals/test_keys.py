@@ -105,8 +105,11 @@ def openssl(*command: str) -> str:
 @pytest.mark.parametrize(
     ("pem", "said"),
     [
-        ("", "is no PEM public key"),
-        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "is no PEM public key"),
+        ("", "is no public key in PEM form"),
+        (
+            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+            "is no public key in PEM form",
+        ),
         ("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "is a private key"),
     ],
 )
